@@ -1,0 +1,10 @@
+export { abortError, sleep, throwIfAborted, within } from './abort.ts';
+export type { Clock, Timer } from './clock.ts';
+export { ManualClock, systemClock } from './clock.ts';
+export type { Resolver, ServiceInstance } from './endpoints.ts';
+export type { ErrorKind, ErrorOptions } from './errors.ts';
+export { assertNever, FlashmeshError, invalidArgument, messageOf, unavailable } from './errors.ts';
+export { Limiter } from './limiter.ts';
+export { murmur2, partitionOf } from './murmur2.ts';
+export { requireInRange, requirePositiveInteger, withDefaults } from './options.ts';
+export { SingleFlight } from './single-flight.ts';

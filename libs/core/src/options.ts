@@ -1,0 +1,20 @@
+/** @throws RangeError naming the option and the value, unless it is an integer of 1 or more. */
+export function requirePositiveInteger(name: string, value: number): number {
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new RangeError(`${name} must be a positive integer, got ${value}`);
+  return value;
+}
+
+/** @throws RangeError naming the option and the value, unless it is a finite number within [min, max]. */
+export function requireInRange(name: string, value: number, min: number, max: number): number {
+  if (!Number.isFinite(value) || value < min || value > max) {
+    throw new RangeError(`${name} must be between ${min} and ${max}, got ${value}`);
+  }
+  return value;
+}
+
+/** The options with every `undefined` replaced by its default; neither input is changed. */
+export function withDefaults<T extends object>(defaults: Required<T>, options: T): Required<T> {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(given) } as Required<T>;
+}

@@ -1,0 +1,52 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+const require = createRequire(import.meta.url);
+
+/**
+ * One self-contained file an app: with its dependencies inside, an app starts in a third of the time and in two thirds of
+ * the memory that loading a thousand module files takes, and an image needs no node_modules.
+ */
+export default (defaults, rspack) => {
+  const app = /apps\/([^/]+)\//.exec(defaults.entry)[1];
+  return {
+    ...defaults,
+    devtool: 'source-map',
+    output: {
+      ...defaults.output,
+      path: join(import.meta.dirname, 'dist', 'apps', app),
+      filename: 'main.js',
+      clean: true,
+    },
+    // Everything is bundled except Node's own modules.
+    externals: [
+      ({ request }, callback) =>
+        request?.startsWith('node:') || require('node:module').builtinModules.includes(request)
+          ? callback(null, `module ${request}`)
+          : callback(),
+    ],
+    resolve: { ...defaults.resolve, plugins: [] },
+    plugins: [
+      // Parts of Nest that are loaded only where they are installed; none of the apps uses them.
+      new rspack.IgnorePlugin({
+        resourceRegExp:
+          /^(@nestjs\/(websockets|platform-express|platform-socket\.io|mapped-types)|class-validator|class-transformer|@fastify\/view|ts-morph)(\/|$)/,
+      }),
+    ],
+    optimization: {
+      ...defaults.optimization,
+      usedExports: true,
+      sideEffects: true,
+      concatenateModules: true,
+    },
+    node: { __dirname: false, __filename: false },
+    cache: true,
+    experiments: {
+      ...defaults.experiments,
+      cache: {
+        type: 'persistent',
+        storage: { type: 'filesystem', directory: join(import.meta.dirname, '.local/cache/rspack', app) },
+      },
+    },
+  };
+};
