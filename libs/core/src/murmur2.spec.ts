@@ -15,6 +15,6 @@ describe('murmur2', () => {
 
   it('stays within the partitions', () => {
     const seen = new Set(Array.from({ length: 200 }, (_, i) => partitionOf(`sku-${i}`, 7)));
-    expect([...seen].sort()).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect([...seen].toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6]);
   });
 });

@@ -1,0 +1,64 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** What a readiness question answers. */
+export interface Readiness {
+  readonly ok: boolean;
+  /** Each check by name. */
+  readonly checks: Readonly<Record<string, boolean>>;
+}
+
+/**
+ * What the service says about itself: alive unless something declared it broken, ready while every check holds. A check is
+ * a quick look at a state that is kept anyway; it does no I/O, so a probe costs nothing and cannot hang.
+ */
+export class Health {
+  private readonly checks = new Map<string, () => boolean>();
+  private broken: string | undefined;
+
+  /** Adds a readiness check; a second one of this name replaces the first. */
+  addCheck(name: string, check: () => boolean): void {
+    this.checks.set(name, check);
+  }
+
+  /** Declares the process beyond repair: liveness fails, and whoever runs it starts it again. */
+  markBroken(why: string): void {
+    this.broken ??= why;
+  }
+
+  live(): { readonly ok: boolean; readonly detail?: string } {
+    return this.broken === undefined ? { ok: true } : { ok: false, detail: this.broken };
+  }
+
+  ready(): Readiness {
+    const checks = Object.fromEntries([...this.checks].map(([name, check]) => [name, check()]));
+    return { ok: this.live().ok && Object.values(checks).every(Boolean), checks };
+  }
+}
+
+/** Serves `/livez` and `/readyz` (200 or 503, JSON body) apart from the service's own traffic. */
+export class HealthServer {
+  private readonly server: Server;
+
+  constructor(health: Health) {
+    this.server = createServer((request, response) => {
+      const answer =
+        request.url === '/livez' ? health.live() : request.url === '/readyz' ? health.ready() : undefined;
+      response.writeHead(answer ? (answer.ok ? 200 : 503) : 404, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(answer ?? { ok: false }));
+    });
+  }
+
+  /** Resolves with the port. */
+  listen(port: number, host: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen(port, host, () => resolve((this.server.address() as AddressInfo).port));
+    });
+  }
+
+  close(): Promise<void> {
+    this.server.closeAllConnections();
+    return new Promise((resolve) => this.server.close(() => resolve()));
+  }
+}

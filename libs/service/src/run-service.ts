@@ -1,0 +1,211 @@
+import 'reflect-metadata';
+import { messageOf, sleep, systemClock } from '@flashmesh/core';
+import { EventProducer, KafkaConnection, KafkaServer } from '@flashmesh/messaging';
+import { Registry } from '@flashmesh/registry';
+import {
+  closeMeshClients,
+  MeshClientModule,
+  MeshServer,
+  registerMeshResolver,
+  type ServiceDefinitionLike,
+} from '@flashmesh/rpc';
+import { createLogger, type Logger, NestLogger, startTelemetry } from '@flashmesh/telemetry';
+import { ZooKeeper } from '@flashmesh/zookeeper';
+import type { AbstractHttpAdapter } from '@nestjs/core';
+import { NestFactory } from '@nestjs/core';
+import type { DynamicModule, INestApplication, Type } from '@nestjs/common';
+import { Redis } from 'ioredis';
+import type { z } from 'zod';
+import { connectDependencies, type Dependencies } from './dependencies.ts';
+import { type BaseEnv, loadEnv, type ServiceEnv } from './env.ts';
+import { Health, HealthServer } from './health.ts';
+import { ShutdownStack } from './shutdown.ts';
+import { tokens } from './tokens.ts';
+import { TransportGroup } from './transport-group.ts';
+
+/** A service of the mesh that this one calls. */
+export interface ServiceClient {
+  readonly definition: ServiceDefinitionLike;
+  /** Its name in the registry, e.g. `inventory`. */
+  readonly service: string;
+  /** Deadline of a call that names none, in milliseconds. @default 2000 */
+  readonly defaultDeadlineMs?: number;
+}
+
+/** What a service is made of. */
+export interface ServiceOptions<S extends z.ZodRawShape> {
+  /** Name in the registry, consumer group, `service.name` in traces. */
+  readonly name: string;
+  /** The service's own environment variables. */
+  readonly env: z.ZodObject<S>;
+  /** The Nest module that holds its controllers and providers. */
+  readonly module: Type;
+  /** gRPC services it serves. */
+  readonly services?: readonly ServiceDefinitionLike[];
+  /** gRPC services it calls. */
+  readonly clients?: readonly ServiceClient[];
+  /** The REST side, where it has one. */
+  readonly http?: {
+    adapter(): AbstractHttpAdapter;
+    port(env: ServiceEnv<S>): number;
+    configure(app: INestApplication): void | Promise<void>;
+  };
+}
+
+/** Callers learn of a withdrawal through a ZooKeeper watch; until then they may still call. */
+const WITHDRAW_PROPAGATION_MS = 250;
+/** One step of the shutdown takes at most this much longer than the drain. */
+const STEP_GRACE_MS = 2000;
+
+/**
+ * Boots a service: environment, telemetry, connections, Nest application, servers, and last its name in the registry, so
+ * that nobody calls it before it can answer. SIGTERM or SIGINT undo all of it in reverse order. A failed start logs one
+ * clear line and exits with 1.
+ */
+export async function runService<S extends z.ZodRawShape>(options: ServiceOptions<S>): Promise<void> {
+  const startedAt = systemClock.monotonic();
+  let env: ServiceEnv<S>;
+  try {
+    env = loadEnv(options.env);
+  } catch (error) {
+    process.stderr.write(`${options.name}: ${messageOf(error)}\n`);
+    process.exit(1);
+  }
+  const logger = createLogger({
+    service: options.name,
+    instance: env.INSTANCE_ID,
+    level: env.LOG_LEVEL,
+    pretty: env.LOG_FORMAT === 'pretty',
+  });
+  const shutdown = new ShutdownStack(logger, env.DRAIN_TIMEOUT_MS + STEP_GRACE_MS);
+  stopOnSignals(shutdown, logger);
+  try {
+    await start(options, env, logger, shutdown);
+    logger.info({ ms: Math.round(systemClock.monotonic() - startedAt) }, 'ready');
+  } catch (error) {
+    logger.fatal({ err: error }, `could not start: ${messageOf(error)}`);
+    await shutdown.run();
+    process.exit(1);
+  }
+}
+
+async function start<S extends z.ZodRawShape>(
+  options: ServiceOptions<S>,
+  env: ServiceEnv<S>,
+  logger: Logger,
+  shutdown: ShutdownStack,
+): Promise<void> {
+  const telemetry = startTelemetry({
+    serviceName: options.name,
+    serviceVersion: env.VERSION,
+    instanceId: env.INSTANCE_ID,
+    otlpEndpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
+    sampleRatio: env.TRACE_RATIO,
+  });
+  shutdown.push('telemetry', () => telemetry.shutdown());
+
+  const health = new Health();
+  let started = false;
+  health.addCheck('started', () => started);
+  const bindHost = env.BIND_HOST ?? env.HOST;
+  const healthServer = new HealthServer(health);
+  await healthServer.listen(env.HEALTH_PORT, bindHost);
+  shutdown.push('health', () => healthServer.close());
+
+  const dependencies = await connectDependencies(options.name, env, logger, shutdown);
+  health.addCheck('zookeeper', () => dependencies.zookeeper.state.name === 'connected');
+  health.addCheck('redis', () => dependencies.redis.status === 'ready');
+  health.addCheck('kafka', () => dependencies.consumer.healthy);
+  registerMeshResolver(dependencies.registry);
+  shutdown.push('clients', () => closeMeshClients());
+
+  const calls = options.services?.length
+    ? new MeshServer({ services: [...options.services], host: bindHost, port: env.GRPC_PORT, logger })
+    : undefined;
+  const strategy = new TransportGroup(calls, dependencies.consumer, env.DRAIN_TIMEOUT_MS);
+  const root = rootModule(options, env, logger, health, dependencies);
+  const nestOptions = { logger: new NestLogger(logger), abortOnError: false };
+  if (options.http) {
+    const app = await NestFactory.create(root, options.http.adapter(), nestOptions);
+    app.connectMicroservice({ strategy }, { inheritAppConfig: true });
+    shutdown.push('application', () => app.close());
+    await options.http.configure(app);
+    await app.startAllMicroservices();
+    await app.listen(options.http.port(env), bindHost);
+  } else {
+    const app = await NestFactory.createMicroservice(root, { strategy, ...nestOptions });
+    shutdown.push('application', () => app.close());
+    await app.listen();
+  }
+
+  started = true;
+  if (calls) {
+    const announcement = await dependencies.registry.announce(options.name, {
+      id: env.INSTANCE_ID,
+      address: `${env.HOST}:${calls.port}`,
+      version: env.VERSION,
+      zone: env.ZONE,
+      weight: 1,
+    });
+    shutdown.push('announcement', async () => {
+      await announcement.withdraw();
+      await sleep(WITHDRAW_PROPAGATION_MS);
+    });
+  }
+  shutdown.push('readiness', () => {
+    started = false;
+  });
+}
+
+/** The service's module, with what it needs from the platform provided globally. */
+function rootModule(
+  options: Pick<ServiceOptions<z.ZodRawShape>, 'module' | 'clients'>,
+  env: BaseEnv,
+  logger: Logger,
+  health: Health,
+  dependencies: Dependencies,
+): DynamicModule {
+  class ServiceModule {}
+  const providers = [
+    { provide: tokens.ENV, useValue: env },
+    { provide: tokens.LOGGER, useValue: logger },
+    { provide: tokens.CLOCK, useValue: systemClock },
+    { provide: Health, useValue: health },
+    { provide: ZooKeeper, useValue: dependencies.zookeeper },
+    { provide: Registry, useValue: dependencies.registry },
+    { provide: Redis, useValue: dependencies.redis },
+    { provide: KafkaConnection, useValue: dependencies.kafka },
+    { provide: EventProducer, useValue: dependencies.producer },
+    { provide: KafkaServer, useValue: dependencies.consumer },
+  ];
+  const clients = (options.clients ?? []).map(({ definition, service, defaultDeadlineMs }) => ({
+    definition,
+    target: `zk:///${service}`,
+    defaultDeadlineMs,
+  }));
+  class RootModule {}
+  return {
+    module: RootModule,
+    imports: [
+      { module: ServiceModule, global: true, providers, exports: providers.map(({ provide }) => provide) },
+      MeshClientModule.register(clients),
+      options.module,
+    ],
+  };
+}
+
+function stopOnSignals(shutdown: ShutdownStack, logger: Logger): void {
+  const stop = (signal: NodeJS.Signals) => {
+    logger.info({ signal }, 'stopping');
+    void shutdown.run().then(() => process.exit(0));
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  // A state that nobody thought of is not worth keeping: end, and let whoever runs the service start it afresh.
+  const die = (error: unknown) => {
+    logger.fatal({ err: error }, 'an error that nothing handled');
+    process.exit(1);
+  };
+  process.once('uncaughtException', die);
+  process.once('unhandledRejection', die);
+}
