@@ -5,6 +5,7 @@ import {
   type IncomingEvent,
   KafkaConnection,
   KafkaServer,
+  type ProjectionRun,
   readLog,
   RedisProjection,
 } from '@flashmesh/messaging';

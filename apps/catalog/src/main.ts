@@ -1,0 +1,12 @@
+import { catalog, inventory } from '@flashmesh/contracts';
+import { runService } from '@flashmesh/service';
+import { CatalogModule } from './catalog.module.ts';
+import { catalogEnv } from './env.ts';
+
+await runService({
+  name: 'catalog',
+  env: catalogEnv,
+  module: CatalogModule,
+  services: [catalog.CatalogServiceDefinition],
+  clients: [{ definition: inventory.InventoryServiceDefinition, service: 'inventory' }],
+});

@@ -1,0 +1,19 @@
+import { z } from 'zod';
+
+/** What the gateway reads beyond the base environment. */
+export const gatewayEnv = z.object({
+  /** Port of the REST side; 0 takes any free one. */
+  HTTP_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
+  /** Signs buyer tokens; every gateway instance has the same. */
+  TOKEN_SECRET: z.string().min(16),
+  /** How long a buyer token is good, in seconds. */
+  TOKEN_TTL_SECONDS: z.coerce.number().int().min(60).default(24 * 60 * 60),
+  /** What an admin presents as a bearer token. */
+  ADMIN_TOKEN: z.string().min(8),
+  /** Order requests under way at once; the next one is refused with 429. */
+  GATEWAY_MAX_IN_FLIGHT: z.coerce.number().int().min(1).default(512),
+  /** Streams of order events open at once; the next one is refused with 429. */
+  GATEWAY_MAX_STREAMS: z.coerce.number().int().min(1).default(2000),
+});
+
+export type GatewayEnv = z.infer<typeof gatewayEnv>;

@@ -1,0 +1,11 @@
+import { inventory } from '@flashmesh/contracts';
+import { runService } from '@flashmesh/service';
+import { inventoryEnv } from './env.ts';
+import { InventoryModule } from './inventory.module.ts';
+
+await runService({
+  name: 'inventory',
+  env: inventoryEnv,
+  module: InventoryModule,
+  services: [inventory.InventoryServiceDefinition],
+});

@@ -1,0 +1,53 @@
+import { inventory } from '@flashmesh/contracts';
+import { Cache } from '@flashmesh/cache';
+import { type Clock, FlashmeshError, unavailable } from '@flashmesh/core';
+import type { MeshClient } from '@flashmesh/rpc';
+
+/** How long a verdict is good for: short enough to notice that units came back, long enough to spare inventory a rush. */
+const VERDICT_TTL_MS = 50;
+const BUSY_RETRY_AFTER_MS = 1000;
+
+/** Asks inventory whether an order has a chance; orders that want the same at the same moment share the question. */
+export class Admission {
+  private readonly verdicts: Cache<inventory.Admission>;
+  private readonly client: MeshClient<typeof inventory.InventoryServiceDefinition>;
+
+  constructor(client: MeshClient<typeof inventory.InventoryServiceDefinition>, clock: Clock) {
+    this.client = client;
+    this.verdicts = new Cache({
+      name: 'admission',
+      ttlMs: VERDICT_TTL_MS,
+      jitter: 0,
+      near: { maxEntries: 10_000, ttlMs: VERDICT_TTL_MS },
+      clock,
+    });
+  }
+
+  /**
+   * Returns when the order may go on.
+   *
+   * @throws FlashmeshError `failed_precondition` (`SOLD_OUT`), `resource_exhausted` (`BUSY`), `unavailable`
+   *   (`STOCK_NOT_READY`, or what inventory said, with its `retryAfterMs`).
+   */
+  async admit(sku: string, quantity: number): Promise<void> {
+    const verdict = await this.verdicts.get(`${sku}|${quantity}`, async () => {
+      const { admission } = await this.client.checkAdmission({ sku, quantity });
+      return admission;
+    });
+    switch (verdict) {
+      case inventory.Admission.ADMITTED:
+        return;
+      case inventory.Admission.SOLD_OUT:
+        throw new FlashmeshError('failed_precondition', 'SOLD_OUT', `${sku} is sold out`);
+      case inventory.Admission.BUSY:
+        throw new FlashmeshError('resource_exhausted', 'BUSY', 'more orders wait than can be worked off soon', {
+          retryAfterMs: BUSY_RETRY_AFTER_MS,
+        });
+      case inventory.Admission.UNKNOWN_SKU:
+      case inventory.Admission.UNSPECIFIED:
+      case inventory.Admission.UNRECOGNIZED:
+      case undefined:
+        throw unavailable('STOCK_NOT_READY', `the stock of ${sku} is not known yet`);
+    }
+  }
+}

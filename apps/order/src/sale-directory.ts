@@ -1,0 +1,88 @@
+import { Cache } from '@flashmesh/cache';
+import { catalog } from '@flashmesh/contracts';
+import { type Clock, FlashmeshError, messageOf } from '@flashmesh/core';
+import type { MeshClient } from '@flashmesh/rpc';
+import type { Logger } from '@flashmesh/telemetry';
+import { ChildrenView, type ZooKeeper } from '@flashmesh/zookeeper';
+import type { Redis } from 'ioredis';
+
+/** One node a sale: catalog writes it whenever the sale's state changes. */
+const SALES_PATH = '/flashmesh/sales';
+
+/** What the directory is made of. */
+export interface SaleDirectoryOptions {
+  readonly client: MeshClient<typeof catalog.CatalogServiceDefinition>;
+  readonly redis: Redis;
+  readonly zookeeper: ZooKeeper;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * What the shop sells, as catalog knows it: from memory, then Redis, then catalog. A change of a sale's node drops what is
+ * remembered of it at once; without that, memory is at most 2 s and Redis at most 10 s behind.
+ */
+export class SaleDirectory {
+  private readonly cache: Cache<catalog.Sale>;
+  private readonly client: MeshClient<typeof catalog.CatalogServiceDefinition>;
+  private readonly view: ChildrenView;
+  private readonly logger: Logger;
+  private known = new Map<string, Buffer>();
+
+  constructor({ client, redis, zookeeper, clock, logger }: SaleDirectoryOptions) {
+    this.client = client;
+    this.logger = logger;
+    this.cache = new Cache<catalog.Sale>({
+      name: 'sales',
+      redis,
+      ttlMs: 10_000,
+      negativeTtlMs: 2000,
+      near: { maxEntries: 1000, ttlMs: 2000 },
+      encode: (sale) => Buffer.from(catalog.Sale.encode(sale).finish()).toString('base64'),
+      decode: (text) => catalog.Sale.decode(Buffer.from(text, 'base64')),
+      clock,
+      logger,
+    });
+    this.view = new ChildrenView(zookeeper, SALES_PATH, { onChange: (entries) => this.forget(entries) });
+  }
+
+  start(): Promise<void> {
+    return this.view.start();
+  }
+
+  stop(): Promise<void> | void {
+    return this.view.stop();
+  }
+
+  /** @throws FlashmeshError `not_found` (`SALE_NOT_FOUND`); `unavailable` when nobody who knows can be reached. */
+  async get(saleId: string): Promise<catalog.Sale> {
+    const sale = await this.cache.get(saleId, (id) => this.load(id));
+    if (sale) return sale;
+    throw new FlashmeshError('not_found', 'SALE_NOT_FOUND', `there is no sale ${saleId}`, { field: 'saleId' });
+  }
+
+  private async load(saleId: string): Promise<catalog.Sale | undefined> {
+    try {
+      const { sale } = await this.client.getSale({ saleId });
+      return sale;
+    } catch (error) {
+      if (error instanceof FlashmeshError && error.kind === 'not_found') return undefined;
+      throw error;
+    }
+  }
+
+  /** Drops what is remembered of every sale whose node came, went or changed. */
+  private forget(entries: Map<string, Buffer>): void {
+    const before = this.known;
+    this.known = new Map(entries);
+    const names = new Set([...before.keys(), ...entries.keys()]);
+    for (const saleId of names) {
+      const was = before.get(saleId);
+      const is = entries.get(saleId);
+      if (was && is && was.equals(is)) continue;
+      this.cache.invalidate(saleId).catch((error: unknown) => {
+        this.logger.warn({ saleId, error: messageOf(error) }, 'a cached sale could not be dropped');
+      });
+    }
+  }
+}

@@ -1,0 +1,190 @@
+import { topics } from '@flashmesh/contracts';
+import { type Clock, partitionOf } from '@flashmesh/core';
+import {
+  defineScript,
+  type EventProducer,
+  type KafkaConnection,
+  type OutboxEvent,
+  RedisProjection,
+  readLog,
+} from '@flashmesh/messaging';
+import type { Logger } from '@flashmesh/telemetry';
+import type { Redis } from 'ioredis';
+import { messageOf } from '../domain/messages.ts';
+import type { OrderRecord, PlacedOrder } from '../domain/order.ts';
+import type { SagaAction, SagaInput, SagaOutput } from '../domain/saga.ts';
+import { DUE, GET, MISSING, PLACE, RESTORE, STEP } from './order-scripts.ts';
+import { decodeRecord, encodeRecord, splitHead } from './order-text.ts';
+import { restoreArguments } from './restore.ts';
+import { inputCode } from './saga-lua.ts';
+
+/** How long an order may stand still before it is driven again; doubles with the time it stands, up to the greatest. */
+const DUE_AFTER_MS = 5000;
+const DUE_AFTER_AT_MOST_MS = 60_000;
+
+const scripts = {
+  place: defineScript('orders-place', PLACE),
+  get: defineScript('orders-get', GET),
+  missing: defineScript('orders-missing', MISSING),
+  step: defineScript('orders-step', STEP),
+  due: defineScript('orders-due', DUE),
+  restore: defineScript('orders-restore', RESTORE),
+};
+
+/** Something that an order's saga learned. */
+export interface Learned {
+  readonly orderId: string;
+  readonly input: SagaInput;
+  /** When it happened, milliseconds since the epoch. */
+  readonly at: number;
+  /** The trace in which it became known, W3C. */
+  readonly traceparent?: string;
+}
+
+/** What a step of the saga asks of payment. */
+export interface SagaTask {
+  readonly action: SagaAction;
+  readonly record: OrderRecord;
+  readonly traceparent?: string;
+}
+
+/** What the store is made of. */
+export interface OrderStoreOptions {
+  readonly redis: Redis;
+  readonly connection: KafkaConnection;
+  readonly producer: EventProducer;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Key prefix of the view. @default 'orders' */
+  readonly name?: string;
+}
+
+/**
+ * The view of all orders, in Redis, by partition: partition p holds the orders whose events are in partition p of
+ * `inventory.events` and `orders.events`. Its owner takes the steps of the saga; anybody may place and read. A view that
+ * was lost is rebuilt from the log; until then reads and writes throw `unavailable` (`REBUILDING`).
+ */
+export class OrderStore {
+  readonly projection: RedisProjection;
+  private partitions = 0;
+  private readonly owned = new Map<number, AbortController>();
+  private readonly connection: KafkaConnection;
+  private readonly clock: Clock;
+
+  constructor(options: OrderStoreOptions) {
+    const { redis, connection, producer, logger, clock, name = 'orders' } = options;
+    this.connection = connection;
+    this.clock = clock;
+    this.projection = new RedisProjection({
+      name,
+      redis,
+      producer,
+      logger,
+      stateKeys: ['orders', 'open'],
+      rebuild: async (partition, run) => {
+        await readLog(this.connection, topics.orderEvents, { partition }, async (events) => {
+          const args = restoreArguments(events, this.clock.now() + DUE_AFTER_MS);
+          if (args.length > 1) await run.apply(scripts.restore, {}, args);
+        });
+        // Inventory's events are all read again: each changes only an order that has not seen it.
+        return 0;
+      },
+      toEvent: outboxEvent,
+      onReady: (partition) => this.owned.set(partition, new AbortController()),
+      onRevoked: (partition) => {
+        this.owned.get(partition)?.abort();
+        this.owned.delete(partition);
+      },
+    });
+  }
+
+  /** Learns how many partitions there are; call it once before anything else. */
+  async start(): Promise<void> {
+    this.partitions = await this.connection.partitionsOf(topics.inventoryEvents.name);
+  }
+
+  partitionOf(orderId: string): number {
+    return partitionOf(orderId, this.partitions);
+  }
+
+  /** Aborts when this instance stops being the owner of the partition; `undefined` when it is not. */
+  ownership(partition: number): AbortSignal | undefined {
+    return this.owned.get(partition)?.signal;
+  }
+
+  /** The partitions that this instance owns. */
+  get ownedPartitions(): number[] {
+    return [...this.owned.keys()];
+  }
+
+  /** Creates the order in state PLACED unless there is one with its id; that one is returned then. */
+  async place(placed: PlacedOrder): Promise<{ record: OrderRecord; created: boolean }> {
+    const record: OrderRecord = { order: placed, state: 'PLACED', updatedAt: placed.placedAt };
+    const args = [placed.id, encodeRecord(record), this.clock.now() + DUE_AFTER_MS];
+    const known = await this.projection.write(scripts.place, this.partitionOf(placed.id), args);
+    return known ? { record: decodeRecord(String(known)), created: false } : { record, created: true };
+  }
+
+  async get(orderId: string): Promise<OrderRecord | undefined> {
+    const found = await this.projection.read(scripts.get, this.partitionOf(orderId), [orderId]);
+    return found ? decodeRecord(String(found)) : undefined;
+  }
+
+  /** Those of the orders, all of one partition, that the view does not hold. */
+  async missing(partition: number, orderIds: string[]): Promise<string[]> {
+    return (await this.projection.read(scripts.missing, partition, orderIds)) as string[];
+  }
+
+  /**
+   * Takes the steps for a batch of inventory's events and moves the watermark to `upTo`, in one call.
+   *
+   * @throws PositionLost when this instance is not the owner any more.
+   */
+  applyEvents(partition: number, upTo: number, learned: readonly Learned[]): Promise<SagaTask[]> {
+    return this.step(partition, { upTo }, learned);
+  }
+
+  /** Takes the step for an answer of payment, if the order still waits for it. @throws PositionLost */
+  advance(learned: Learned): Promise<SagaTask[]> {
+    return this.step(this.partitionOf(learned.orderId), {}, [learned]);
+  }
+
+  /** Picks at most `limit` orders of an owned partition that have stood still for too long. @throws PositionLost */
+  async due(partition: number, limit: number): Promise<OrderRecord[]> {
+    const args = [this.clock.now(), limit, DUE_AFTER_MS, DUE_AFTER_AT_MOST_MS];
+    const found = (await this.projection.apply(scripts.due, partition, {}, args)) as string[];
+    return found.map((text) => decodeRecord(text));
+  }
+
+  private async step(
+    partition: number,
+    position: { upTo?: number },
+    learned: readonly Learned[],
+  ): Promise<SagaTask[]> {
+    const inputs = learned.flatMap(({ orderId, input, at, traceparent }) => [
+      orderId,
+      inputCode(input),
+      at,
+      traceparent ?? '',
+    ]);
+    const args = [this.clock.now() + DUE_AFTER_MS, ...inputs];
+    const found = (await this.projection.apply(scripts.step, partition, position, args)) as string[];
+    const tasks: SagaTask[] = [];
+    for (let i = 0; i < found.length; i += 3) {
+      const [action, traceparent, text = ''] = found.slice(i, i + 3);
+      tasks.push({
+        action: action as SagaAction,
+        record: decodeRecord(text),
+        traceparent: traceparent || undefined,
+      });
+    }
+    return tasks;
+  }
+}
+
+/** An entry of the outbox, `output|time|traceparent|record`, as the event to publish. */
+export function outboxEvent(entry: string): OutboxEvent {
+  const [output, time, traceparent, text = ''] = splitHead(entry, 3);
+  const message = messageOf(output as SagaOutput, decodeRecord(text));
+  return { ...message, time: Number(time), traceparent: traceparent || undefined } as OutboxEvent;
+}

@@ -1,0 +1,174 @@
+import { FlashmeshError, messageOf, sleep, systemClock, unavailable } from '@flashmesh/core';
+import type { Logger } from '@flashmesh/telemetry';
+import { type Admin, Kafka } from 'kafkajs';
+import type { ConsumerListener, ConsumerOptions, DriverConsumer, DriverProducer } from './driver.ts';
+import { openKafkajsConsumer } from './kafkajs-consumer.ts';
+import { bridgeKafkajsLogger } from './kafkajs-logger.ts';
+import { KafkajsProducer } from './kafkajs-producer.ts';
+import { fixKafkajsTimers } from './kafkajs-timer-fix.ts';
+import { LogReader } from './log-reader.ts';
+
+/** How to reach Kafka. */
+export interface KafkaConnectionOptions {
+  /** `host:port` of some brokers; the rest is learnt from them. */
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly logger: Logger;
+}
+
+/** A topic as it should exist. */
+export interface TopicSpec {
+  readonly name: string;
+  readonly partitions: number;
+  /** @default the broker's own */
+  readonly replicationFactor?: number;
+  /** Settings in Kafka's own names. */
+  readonly config: Readonly<Record<string, string>>;
+}
+
+/** kafkajs gives up a request after these: about 3 s, and whoever called decides what then. */
+const RETRY = { initialRetryTime: 100, factor: 0.2, multiplier: 2, maxRetryTime: 1000, retries: 5 };
+const CONNECT_TIMEOUT_MS = 2000;
+const REQUEST_TIMEOUT_MS = 10_000;
+/** How long {@link KafkaConnection.ensureTopics} waits for a Kafka that is still starting. */
+const TOPICS_TIMEOUT_MS = 60_000;
+const TOPICS_RETRY_MS = 500;
+
+fixKafkajsTimers();
+
+/**
+ * The one place that knows which Kafka client is used (kafkajs 2.2.4): everything else in this library talks to Kafka through
+ * it. Connects when first used, and again whenever a connection breaks.
+ */
+export class KafkaConnection {
+  private readonly kafka: Kafka;
+  private readonly logger: Logger;
+  private readonly partitionCounts = new Map<string, Promise<number>>();
+  private admin: Promise<Admin> | undefined;
+  private logReader: LogReader | undefined;
+  private closed = false;
+
+  constructor(options: KafkaConnectionOptions) {
+    this.logger = options.logger;
+    this.kafka = new Kafka({
+      clientId: options.clientId,
+      brokers: [...options.brokers],
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      retry: RETRY,
+      ...bridgeKafkajsLogger(options.logger),
+    });
+  }
+
+  /**
+   * Creates what is missing and waits until every partition has a leader. Safe to call from many processes at once. Waits up
+   * to a minute for a Kafka that is still starting.
+   *
+   * @throws FlashmeshError `failed_precondition` (`TOPIC_PARTITIONS`) when a topic exists with another number of partitions:
+   *   keys would move to other partitions than those that hold their past.
+   * @throws FlashmeshError `unavailable` (`LOG_UNAVAILABLE`).
+   */
+  async ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
+    const deadline = systemClock.monotonic() + TOPICS_TIMEOUT_MS;
+    for (;;) {
+      try {
+        await this.createTopics(topics);
+        return;
+      } catch (error) {
+        const final = error instanceof FlashmeshError && error.kind === 'failed_precondition';
+        if (final || this.closed || systemClock.monotonic() > deadline) throw error;
+        this.logger.warn({ error: messageOf(error) }, 'cannot create topics yet, trying again');
+        await sleep(TOPICS_RETRY_MS);
+      }
+    }
+  }
+
+  /** The number of partitions of a topic; asked once, then remembered. */
+  partitionsOf(topic: string): Promise<number> {
+    const known = this.partitionCounts.get(topic);
+    if (known) return known;
+    const asked = this.withAdmin(`reading the partitions of ${topic}`, async (admin) => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      return topics[0]?.partitions.length ?? 0;
+    });
+    this.partitionCounts.set(topic, asked);
+    asked.catch(() => this.partitionCounts.delete(topic));
+    return asked;
+  }
+
+  /** @internal */
+  openProducer(): DriverProducer {
+    return new KafkajsProducer(this.kafka);
+  }
+
+  /** @internal Resolves once the member has joined its group. */
+  openConsumer(options: ConsumerOptions, listener: ConsumerListener): Promise<DriverConsumer> {
+    return openKafkajsConsumer(this.kafka, options, listener);
+  }
+
+  /** @internal Reads partitions without a consumer group. */
+  get reader(): LogReader {
+    this.logReader ??= new LogReader(this.kafka);
+    return this.logReader;
+  }
+
+  /** Closes what this object opened for itself. Producers and consumers are closed by their owners. */
+  async close(): Promise<void> {
+    this.closed = true;
+    const admin = await this.admin?.catch(() => undefined);
+    await Promise.all([admin?.disconnect(), this.logReader?.close()]);
+  }
+
+  private async createTopics(topics: readonly TopicSpec[]): Promise<void> {
+    await this.withAdmin('creating topics', async (admin) => {
+      const existing = new Set(await admin.listTopics());
+      const missing = topics.filter(({ name }) => !existing.has(name));
+      if (missing.length > 0) {
+        await admin.createTopics({
+          waitForLeaders: false,
+          topics: missing.map(({ name, partitions, replicationFactor, config }) => ({
+            topic: name,
+            numPartitions: partitions,
+            replicationFactor: replicationFactor ?? -1,
+            configEntries: Object.entries(config).map(([key, value]) => ({ name: key, value })),
+          })),
+        });
+      }
+      const metadata = await admin.fetchTopicMetadata({ topics: topics.map(({ name }) => name) });
+      for (const { name, partitions } of topics) {
+        const actual = metadata.topics.find((topic) => topic.name === name)?.partitions ?? [];
+        if (actual.some(({ leader }) => leader < 0) || actual.length === 0) {
+          throw unavailable('LOG_UNAVAILABLE', `topic ${name} has no leader yet`);
+        }
+        if (actual.length !== partitions) {
+          throw new FlashmeshError(
+            'failed_precondition',
+            'TOPIC_PARTITIONS',
+            `topic ${name} has ${actual.length} partitions, not ${partitions}`,
+          );
+        }
+      }
+    });
+  }
+
+  private async withAdmin<T>(what: string, use: (admin: Admin) => Promise<T>): Promise<T> {
+    try {
+      return await use(await this.connectedAdmin());
+    } catch (cause) {
+      if (cause instanceof FlashmeshError) throw cause;
+      throw unavailable('LOG_UNAVAILABLE', `${what} failed: ${messageOf(cause)}`, { cause });
+    }
+  }
+
+  private connectedAdmin(): Promise<Admin> {
+    if (this.closed) throw unavailable('LOG_UNAVAILABLE', 'the connection to Kafka is closed');
+    if (this.admin) return this.admin;
+    const admin = this.kafka.admin({ retry: RETRY });
+    const connected = admin.connect().then(() => admin);
+    this.admin = connected;
+    connected.catch(() => {
+      this.admin = undefined;
+    });
+    return connected;
+  }
+}

@@ -1,0 +1,52 @@
+import { FlashmeshError } from '@flashmesh/core';
+import type { Metadata } from '@grpc/grpc-js';
+import { type CallContext, remainingUntil } from './call-context.ts';
+
+/** A call that this server answers; what a handler receives as its second argument. */
+export class IncomingCall implements CallContext {
+  /** e.g. `/flashmesh.order.v1.OrderService/PlaceOrder`. */
+  readonly path: string;
+  readonly deadline: number;
+  private readonly metadata: Metadata;
+  private abortReason: FlashmeshError | undefined;
+  /** Made when somebody asks for the signal: most handlers never do. */
+  private controller: AbortController | undefined;
+
+  /** @internal */
+  constructor(path: string, deadline: number, metadata: Metadata) {
+    this.path = path;
+    this.deadline = deadline;
+    this.metadata = metadata;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.controller) {
+      this.controller = new AbortController();
+      if (this.abortReason) this.controller.abort(this.abortReason);
+    }
+    return this.controller.signal;
+  }
+
+  remainingMs(): number {
+    return remainingUntil(this.deadline);
+  }
+
+  /** A header that the caller sent, by its lower-case name. */
+  header(name: string): string | undefined {
+    const value = this.metadata.get(name)[0];
+    return typeof value === 'string' ? value : undefined;
+  }
+
+  /** Tells the handler to stop; the first reason stands. @internal */
+  abort(reason: FlashmeshError): void {
+    this.abortReason ??= reason;
+    this.controller?.abort(this.abortReason);
+  }
+
+  /** Why the caller no longer waits, once it is known that it does not. @internal */
+  whyGone(): FlashmeshError {
+    return this.remainingMs() === 0
+      ? new FlashmeshError('deadline_exceeded', 'DEADLINE_EXCEEDED', 'the deadline of the call passed')
+      : new FlashmeshError('cancelled', 'CANCELLED', 'the caller gave up');
+  }
+}

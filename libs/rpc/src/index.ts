@@ -1,0 +1,23 @@
+export type { CallContext } from './call-context.ts';
+export { callWithin, currentCall, runWithCall } from './call-context.ts';
+export type { IncomingCall } from './incoming-call.ts';
+export type { MeshClient, MeshClientOptions } from './mesh-client.ts';
+export { closeMeshClients, createMeshClient } from './mesh-client.ts';
+export type { MeshClientRegistration } from './mesh-client.module.ts';
+export { clientToken, InjectClient, MeshClientModule } from './mesh-client.module.ts';
+export { registerMeshResolver } from './mesh-resolver.ts';
+export type { MeshServerOptions } from './mesh-server.ts';
+export { MeshServer } from './mesh-server.ts';
+export { Rpc } from './rpc.decorator.ts';
+export type {
+  MessageTypeLike,
+  MethodDefinitionLike,
+  MethodName,
+  RequestInput,
+  RequestOf,
+  ResponseOf,
+  RpcHandlers,
+  ServiceDefinitionLike,
+} from './service-definition.ts';
+export { errorFromStatus, statusFromError } from './status.ts';
+export type { MeshCallOptions } from './unary-call.ts';

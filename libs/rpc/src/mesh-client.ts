@@ -1,0 +1,74 @@
+import { requirePositiveInteger } from '@flashmesh/core';
+import type { ChannelOptions } from '@grpc/grpc-js';
+import { MeshChannel } from './mesh-channel.ts';
+import {
+  type MethodName,
+  pathOf,
+  type RequestInput,
+  type ResponseOf,
+  type ServiceDefinitionLike,
+} from './service-definition.ts';
+import { observedMethod } from './observed-call.ts';
+import { callUnary, type ClientMethod, type MeshCallOptions } from './unary-call.ts';
+
+const DEFAULT_DEADLINE_MS = 2000;
+
+/** Where a client finds its service, and how long it waits. */
+export interface MeshClientOptions {
+  /** `zk:///inventory` for a service that naming knows; any other grpc-js target (`host:port`) works too. */
+  readonly target: string;
+  /** Deadline of a call that names none, in milliseconds. @default 2000 */
+  readonly defaultDeadlineMs?: number;
+  /** grpc-js options on top of ours. Clients that give any share a channel only with those that give the same. */
+  readonly channelOptions?: ChannelOptions;
+}
+
+/**
+ * A typed client: one method a call, e.g. `await orders.placeOrder({ sku })`.
+ *
+ * A call waits for a connection within its deadline, but fails at once with `unavailable` when naming knows no instance. It
+ * never outlives the call that is being served (see `currentCall`), and is refused unsent when nothing is left of that one's
+ * time. Every rejection is a FlashmeshError: the one that the far side threw (kind, code, message, field, retryAfterMs), or
+ * `unavailable`, `deadline_exceeded`, `cancelled`. After the latter three nothing is known about the effect.
+ */
+export type MeshClient<D extends ServiceDefinitionLike> = {
+  readonly [K in MethodName<D>]: (
+    request: RequestInput<D['methods'][K]>,
+    options?: MeshCallOptions,
+  ) => Promise<ResponseOf<D['methods'][K]>>;
+};
+
+/**
+ * Makes a client of a service. It connects at its first call; {@link closeMeshClients} closes it. Methods that stream are
+ * left out.
+ *
+ * @throws RangeError when `defaultDeadlineMs` is not a positive integer.
+ */
+export function createMeshClient<D extends ServiceDefinitionLike>(
+  definition: D,
+  options: MeshClientOptions,
+): MeshClient<D> {
+  const channel = MeshChannel.to(options.target, options.channelOptions);
+  const defaultDeadlineMs = requirePositiveInteger(
+    'defaultDeadlineMs',
+    options.defaultDeadlineMs ?? DEFAULT_DEADLINE_MS,
+  );
+  const calls = Object.entries(definition.methods)
+    .filter(([, method]) => !method.requestStream && !method.responseStream)
+    .map(([name, method]) => {
+      const client: ClientMethod = {
+        path: pathOf(definition, method),
+        service: definition.name,
+        method,
+        observed: observedMethod(definition, method),
+        defaultDeadlineMs,
+      };
+      return [name, (request: unknown, call?: MeshCallOptions) => callUnary(channel, client, request, call)];
+    });
+  return Object.fromEntries(calls) as MeshClient<D>;
+}
+
+/** Closes every channel of this process. Calls that wait for a connection, and later ones, fail with `unavailable`. */
+export function closeMeshClients(): void {
+  MeshChannel.closeAll();
+}

@@ -1,0 +1,223 @@
+import { FlashmeshError, unavailable } from '@flashmesh/core';
+import type { Logger } from '@flashmesh/telemetry';
+import {
+  type ChannelOptions,
+  Server as GrpcServer,
+  ServerCredentials,
+  type ServiceDefinition,
+} from '@grpc/grpc-js';
+import { type CustomTransportStrategy, type MessageHandler, Server, Transport } from '@nestjs/microservices';
+import { HealthService } from './health-service.ts';
+import { type MethodDefinitionLike, pathOf, type ServiceDefinitionLike } from './service-definition.ts';
+import { observedMethod } from './observed-call.ts';
+import { type UnaryExchange, unaryHandler, type WrappedHandler } from './unary-handler.ts';
+
+/** What a server serves, and where. */
+export interface MeshServerOptions {
+  readonly services: readonly ServiceDefinitionLike[];
+  /** The address to listen on, e.g. `127.0.0.1` or `::`. */
+  readonly host: string;
+  /** 0 takes any free port; see {@link MeshServer.port}. */
+  readonly port: number;
+  readonly logger: Logger;
+  /** How long `close()` lets running calls finish, in milliseconds. @default 5000 */
+  readonly drainMs?: number;
+  /** grpc-js options on top of ours. */
+  readonly channelOptions?: ChannelOptions;
+}
+
+const SERVER_OPTIONS: ChannelOptions = {
+  'grpc.enable_channelz': 0,
+  // Connections of callers that vanished without a word are found and dropped.
+  'grpc.keepalive_time_ms': 20_000,
+  'grpc.keepalive_timeout_ms': 5_000,
+};
+
+const DEFAULT_DRAIN_MS = 5000;
+/** Answers that were given when the drain ran out may still leave within this time. */
+const FLUSH_MS = 200;
+
+/** What Nest's GrpcMethod makes of a method. */
+interface GrpcPattern {
+  readonly service: string;
+  readonly rpc: string;
+}
+
+/**
+ * Nest's transport for gRPC calls between services: `NestFactory.createMicroservice(module, { strategy: new MeshServer(..) })`.
+ * Handlers are controllers' methods under {@link Rpc}; guards, pipes, interceptors and exception filters apply.
+ *
+ * Guarantees: a call is answered exactly once, also when its handler gives nothing; its deadline or cancellation aborts the
+ * handler's `signal`; calls that the handler makes inherit both; errors that are not FlashmeshErrors reach the log, and the
+ * caller only as INTERNAL; a drain ends in time, whatever handlers do.
+ */
+export class MeshServer extends Server implements CustomTransportStrategy {
+  override readonly transportId = Transport.GRPC;
+  private readonly options: MeshServerOptions;
+  private readonly server: GrpcServer;
+  private readonly health: HealthService;
+  private readonly active = new Set<UnaryExchange>();
+  private boundPort = 0;
+  private draining: Promise<void> | undefined;
+
+  constructor(options: MeshServerOptions) {
+    super();
+    this.options = options;
+    this.server = new GrpcServer({ ...SERVER_OPTIONS, ...options.channelOptions });
+    this.health = new HealthService(options.services.map((service) => service.fullName));
+  }
+
+  /** The port it listens on; 0 before. */
+  get port(): number {
+    return this.boundPort;
+  }
+
+  /** Calls that wait for their answer. */
+  get activeCalls(): number {
+    return this.active.size;
+  }
+
+  override addHandler(pattern: GrpcPattern, handler: MessageHandler): void {
+    this.messageHandlers.set(keyOf(pattern.service, pattern.rpc), handler);
+  }
+
+  /** Calls back when it serves, or with why it cannot (port taken, a handler of a service that is not listed). */
+  listen(callback: (error?: unknown) => void): void {
+    void this.start().then(() => callback(), callback);
+  }
+
+  /** What health checks hear, for every service at once; true from `listen` until `drain`. */
+  setServing(serving: boolean): void {
+    this.health.setServing(serving);
+  }
+
+  /**
+   * Stops: health says NOT_SERVING, new calls are refused, running ones may finish within `ms`; those that do not are
+   * answered UNAVAILABLE (`SHUTTING_DOWN`) and their signals abort. Resolves when every connection is closed. The first call
+   * decides; it never rejects.
+   */
+  drain(ms: number): Promise<void> {
+    this.draining ??= this.stop(ms);
+    return this.draining;
+  }
+
+  close(): Promise<void> {
+    return this.drain(this.options.drainMs ?? DEFAULT_DRAIN_MS);
+  }
+
+  on(): never {
+    throw new TypeError('a mesh server has no events');
+  }
+
+  /** The grpc-js server, for what this class does not offer. */
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the signature is Nest's
+  unwrap<T>(): T {
+    return this.server as T;
+  }
+
+  private async start(): Promise<void> {
+    const unused = new Set(this.messageHandlers.keys());
+    for (const definition of this.options.services) this.addService(definition, unused);
+    if (unused.size > 0) {
+      throw new TypeError(
+        `no definition for the handlers of ${[...unused].join(', ')}: list it under \`services\``,
+      );
+    }
+    this.server.addService(this.health.definition, this.health.implementation);
+    this.boundPort = await this.bind();
+    this.setServing(true);
+  }
+
+  private addService(definition: ServiceDefinitionLike, unused: Set<string>): void {
+    const methods: Record<string, ServiceDefinition[string]> = {};
+    const implementation: Record<string, ReturnType<typeof unaryHandler>> = {};
+    for (const [name, method] of Object.entries(definition.methods)) {
+      const handler = this.takeHandler(definition, method, unused);
+      const path = pathOf(definition, method);
+      if (!handler) {
+        this.options.logger.warn({ method: path }, 'a method without a handler: callers get UNIMPLEMENTED');
+        continue;
+      }
+      if (method.requestStream || method.responseStream) {
+        throw new TypeError(`${path} streams, which a mesh server does not serve`);
+      }
+      methods[name] = wireMethod(path, method);
+      implementation[name] = unaryHandler({
+        path,
+        method,
+        handler,
+        observed: observedMethod(definition, method),
+        logger: this.options.logger,
+        active: this.active,
+      });
+    }
+    this.server.addService(methods, implementation);
+  }
+
+  /** Handlers may name the service with or without its package, as under Nest's own gRPC server. */
+  private takeHandler(
+    definition: ServiceDefinitionLike,
+    method: MethodDefinitionLike,
+    unused: Set<string>,
+  ): WrappedHandler | undefined {
+    for (const key of [keyOf(definition.fullName, method.name), keyOf(definition.name, method.name)]) {
+      const handler = this.messageHandlers.get(key);
+      if (!handler) continue;
+      unused.delete(key);
+      return handler;
+    }
+    return undefined;
+  }
+
+  private bind(): Promise<number> {
+    const { host, port } = this.options;
+    const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    return new Promise((resolve, reject) => {
+      this.server.bindAsync(address, ServerCredentials.createInsecure(), (cause, bound) => {
+        if (!cause) return resolve(bound);
+        return reject(
+          new FlashmeshError('internal', 'CANNOT_LISTEN', `cannot listen on ${address}`, { cause }),
+        );
+      });
+    });
+  }
+
+  private async stop(ms: number): Promise<void> {
+    this.setServing(false);
+    this.health.end();
+    const closed = new Promise<true>((resolve) => this.server.tryShutdown(() => resolve(true)));
+    if (await settledWithin(closed, ms)) return;
+    this.options.logger.warn({ calls: this.active.size, ms }, 'the drain ran out: running calls are refused');
+    const reason = unavailable('SHUTTING_DOWN', 'the server is stopping');
+    for (const exchange of this.active) exchange.refuse(reason);
+    if (!(await settledWithin(closed, FLUSH_MS))) this.server.forceShutdown();
+  }
+}
+
+function keyOf(service: string, rpc: string): string {
+  return `${service}/${rpc}`;
+}
+
+function wireMethod(path: string, method: MethodDefinitionLike): ServiceDefinition[string] {
+  return {
+    path,
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: (bytes: Buffer) => bytes,
+    requestDeserialize: (bytes: Buffer) => method.requestType.decode(bytes),
+    // The handler's exchange has made the bytes already.
+    responseSerialize: (bytes: Buffer) => bytes,
+    responseDeserialize: (bytes: Buffer) => bytes,
+  };
+}
+
+function settledWithin(settled: Promise<true>, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    // Keeps the process alive, unlike the clock's timers: the end of a drain is what it lives for.
+    const timer = setTimeout(() => resolve(false), ms);
+    void settled.then(() => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
+}

@@ -1,0 +1,116 @@
+import { FlashmeshError, systemClock } from '@flashmesh/core';
+import {
+  attr,
+  context,
+  contextFromTraceparent,
+  type Histogram,
+  histogram,
+  recordError,
+  runInSpan,
+  type Span,
+  SpanKind,
+  startSpan,
+  trace,
+  traceparentOf,
+} from '@flashmesh/telemetry';
+import { status as Status } from '@grpc/grpc-js';
+import { type MethodDefinitionLike, pathOf, type ServiceDefinitionLike } from './service-definition.ts';
+import { codeOf } from './status.ts';
+
+/** The W3C header that carries the caller's span. @internal */
+export const TRACEPARENT_HEADER = 'traceparent';
+
+const clientDuration = histogram('rpc.client.duration', { unit: 'ms', description: 'Outgoing calls' });
+const serverDuration = histogram('rpc.server.duration', { unit: 'ms', description: 'Incoming calls' });
+
+/** By the conventions, a server's span fails only by what is the server's fault; a refused order is a fine answer. */
+const SERVER_FAULTS: ReadonlySet<Status> = new Set([
+  Status.UNKNOWN,
+  Status.DEADLINE_EXCEEDED,
+  Status.UNIMPLEMENTED,
+  Status.INTERNAL,
+  Status.UNAVAILABLE,
+  Status.DATA_LOSS,
+]);
+
+/** What spans and metrics say of every call of a method. @internal */
+export interface ObservedMethod {
+  readonly spanName: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** By OpenTelemetry's conventions for RPC. @internal */
+export function observedMethod(
+  definition: ServiceDefinitionLike,
+  method: MethodDefinitionLike,
+): ObservedMethod {
+  return {
+    spanName: pathOf(definition, method).slice(1),
+    attributes: {
+      [attr.rpcSystem]: 'grpc',
+      [attr.rpcService]: definition.fullName,
+      [attr.rpcMethod]: method.name,
+    },
+  };
+}
+
+/** The span and the duration of one call, on either side: everything that this library tells OpenTelemetry. @internal */
+export class ObservedCall {
+  private readonly method: ObservedMethod;
+  private readonly span: Span;
+  private readonly duration: Histogram;
+  private readonly isFault: (code: Status) => boolean;
+  private readonly startedAt = systemClock.monotonic();
+
+  /** An outgoing call; its span is a child of the active one. */
+  static client(method: ObservedMethod): ObservedCall {
+    const span = startSpan(method.spanName, { kind: SpanKind.CLIENT, attributes: method.attributes });
+    return new ObservedCall(method, span, clientDuration, () => true);
+  }
+
+  /** An incoming call; its span is a child of the caller's. */
+  static server(method: ObservedMethod, traceparent: string | undefined): ObservedCall {
+    const parent = contextFromTraceparent(traceparent);
+    const span = startSpan(method.spanName, { kind: SpanKind.SERVER, attributes: method.attributes, parent });
+    return new ObservedCall(method, span, serverDuration, (code) => SERVER_FAULTS.has(code));
+  }
+
+  private constructor(
+    method: ObservedMethod,
+    span: Span,
+    duration: Histogram,
+    isFault: (code: Status) => boolean,
+  ) {
+    this.method = method;
+    this.span = span;
+    this.duration = duration;
+    this.isFault = isFault;
+  }
+
+  /** What to send so that the far side's span becomes the child of this one. */
+  get traceparent(): string | undefined {
+    return traceparentOf(trace.setSpan(context.active(), this.span));
+  }
+
+  /** Runs `run` with the span active. */
+  run<T>(run: () => T): T {
+    return runInSpan(this.span, run);
+  }
+
+  /** Ends it, with the error that it came to, if any. */
+  end(error?: FlashmeshError): void {
+    const code = error ? codeOf(error.kind) : Status.OK;
+    this.duration.record(systemClock.monotonic() - this.startedAt, {
+      ...this.method.attributes,
+      [attr.rpcGrpcStatusCode]: code,
+    });
+    if (this.span.isRecording()) {
+      this.span.setAttribute(attr.rpcGrpcStatusCode, code);
+      // A hidden error is worth its stack in the trace, which its safe stand-in does not have.
+      if (error && this.isFault(code)) {
+        recordError(this.span, error.kind === 'internal' ? (error.cause ?? error) : error);
+      }
+    }
+    this.span.end();
+  }
+}

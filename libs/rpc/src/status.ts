@@ -1,0 +1,105 @@
+import { type ErrorKind, FlashmeshError } from '@flashmesh/core';
+import { Metadata, status as Status, type StatusObject } from '@grpc/grpc-js';
+
+const CODE_KEY = 'flashmesh-code';
+const FIELD_KEY = 'flashmesh-field';
+const RETRY_AFTER_KEY = 'flashmesh-retry-after-ms';
+
+const CODES: Readonly<Record<ErrorKind, Status>> = {
+  cancelled: Status.CANCELLED,
+  invalid_argument: Status.INVALID_ARGUMENT,
+  deadline_exceeded: Status.DEADLINE_EXCEEDED,
+  not_found: Status.NOT_FOUND,
+  already_exists: Status.ALREADY_EXISTS,
+  permission_denied: Status.PERMISSION_DENIED,
+  resource_exhausted: Status.RESOURCE_EXHAUSTED,
+  failed_precondition: Status.FAILED_PRECONDITION,
+  aborted: Status.ABORTED,
+  unimplemented: Status.UNIMPLEMENTED,
+  internal: Status.INTERNAL,
+  unavailable: Status.UNAVAILABLE,
+  unauthenticated: Status.UNAUTHENTICATED,
+};
+
+const KINDS = new Map(Object.entries(CODES).map(([kind, code]) => [code, kind as ErrorKind]));
+KINDS.set(Status.OUT_OF_RANGE, 'invalid_argument');
+
+/** What the caller is told when the far side said nothing that is safe to repeat. */
+const SAFE_MESSAGES: Readonly<Record<ErrorKind, string>> = {
+  cancelled: 'gave up the call',
+  invalid_argument: 'refused the request',
+  deadline_exceeded: 'did not answer in time',
+  not_found: 'found nothing',
+  already_exists: 'has this already',
+  permission_denied: 'does not allow this',
+  resource_exhausted: 'is too busy',
+  failed_precondition: 'is not in a state for this',
+  aborted: 'aborted the call',
+  unimplemented: 'does not know this method',
+  internal: 'failed',
+  unavailable: 'cannot be reached',
+  unauthenticated: 'does not know the caller',
+};
+
+/** The kind of a gRPC status code; UNKNOWN and DATA_LOSS are `internal`. @internal */
+export function kindOf(code: Status): ErrorKind {
+  return KINDS.get(code) ?? 'internal';
+}
+
+/** The gRPC status code of a kind. @internal */
+export function codeOf(kind: ErrorKind): Status {
+  return CODES[kind];
+}
+
+/**
+ * The status that a caller receives for an error. A FlashmeshError travels whole, besides its cause: kind as the status code,
+ * message as the details, `code`, `field` and `retryAfterMs` as trailers. Anything else is INTERNAL and says nothing more.
+ */
+export function statusFromError(error: unknown): StatusObject {
+  const metadata = new Metadata();
+  if (!(error instanceof FlashmeshError)) {
+    metadata.set(CODE_KEY, 'INTERNAL');
+    return { code: Status.INTERNAL, details: 'internal error', metadata };
+  }
+  metadata.set(CODE_KEY, error.code);
+  // Header values are ASCII; a field's name is the caller's own text.
+  if (error.field !== undefined) metadata.set(FIELD_KEY, encodeURIComponent(error.field.toWellFormed()));
+  if (error.retryAfterMs !== undefined) metadata.set(RETRY_AFTER_KEY, String(error.retryAfterMs));
+  // grpc-js percent-encodes the details and throws, outside of any handler, on half a surrogate pair.
+  return { code: codeOf(error.kind), details: error.message.toWellFormed(), metadata };
+}
+
+/**
+ * The error behind a status: the one that the far side threw, or, when the status came from the transport, one with a safe
+ * message about `what` and the transport's own words as cause. `unavailable` from the transport says: try again in 500 ms.
+ */
+export function errorFromStatus(status: StatusObject, what: string): FlashmeshError {
+  const code = text(status.metadata, CODE_KEY);
+  if (code !== undefined) {
+    const field = text(status.metadata, FIELD_KEY);
+    const retryAfter = text(status.metadata, RETRY_AFTER_KEY);
+    return new FlashmeshError(kindOf(status.code), code, status.details, {
+      field: field === undefined ? undefined : decode(field),
+      retryAfterMs: retryAfter === undefined ? undefined : Number(retryAfter),
+    });
+  }
+  // A server that is shut down by force cancels its calls: for the caller that is a lost connection, nobody gave up.
+  const kind = status.code === Status.CANCELLED ? 'unavailable' : kindOf(status.code);
+  return new FlashmeshError(kind, kind.toUpperCase(), `${what} ${SAFE_MESSAGES[kind]}`, {
+    cause: new Error(`${Status[status.code]}: ${status.details}`),
+    retryAfterMs: kind === 'unavailable' ? 500 : undefined,
+  });
+}
+
+function text(metadata: Metadata, key: string): string | undefined {
+  const value = metadata.get(key)[0];
+  return typeof value === 'string' ? value : undefined;
+}
+
+function decode(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}

@@ -1,0 +1,182 @@
+import type { Socket } from 'node:net';
+import { type Clock, messageOf, type Timer } from '@flashmesh/core';
+import { Call } from './call.ts';
+import { ZooKeeperError } from './errors.ts';
+import { FrameDecoder } from './frame-decoder.ts';
+import { JuteReader } from './jute-reader.ts';
+import { OpCode, Xid } from './op-codes.ts';
+import { readReplyHeader, readWatcherEvent, type WatcherEvent } from './records.ts';
+
+/** What a connection tells its session; all called synchronously, in the order of arrival. */
+export interface ConnectionListener {
+  onZxid(zxid: bigint): void;
+  onNotification(event: WatcherEvent): void;
+  /** The server has seen something that was sent at this monotonic time: the session lived then. */
+  onAcknowledged(sentAt: number): void;
+  /** Once; every pending call has failed with `ZK_CONNECTION_LOSS`. */
+  onClose(error: ZooKeeperError): void;
+}
+
+/**
+ * One established connection: pipelines requests, matches replies, pings, and notices a silent peer.
+ *
+ * Timing follows ZooKeeper's own client: with nothing heard for 2/3 of the session timeout the connection is given up; a ping
+ * goes out when nothing was sent for half of that. Beyond it, a server that talks but acknowledges nothing (only one direction
+ * works) is given up after 5/6 of the session timeout, which leaves time to find another before the session ends.
+ */
+export class Connection {
+  private readonly socket: Socket;
+  private readonly decoder: FrameDecoder;
+  private readonly listener: ConnectionListener;
+  private readonly clock: Clock;
+  private readonly readTimeoutMs: number;
+  private readonly pingIntervalMs: number;
+  private readonly ackTimeoutMs: number;
+  private readonly pending: Call[] = [];
+  /** Replies to `auth` come outside the order of the others. */
+  private readonly pendingAuth: Call[] = [];
+  private readonly pendingPings: number[] = [];
+  private nextXid = 1;
+  private lastReceivedAt: number;
+  private lastSentAt: number;
+  private lastAcknowledgedAt: number;
+  private timer: Timer | undefined;
+  private corked = false;
+  private open = true;
+
+  /** @param helloSentAt when the handshake was sent that this socket has completed. */
+  constructor(
+    socket: Socket,
+    decoder: FrameDecoder,
+    o: { clock: Clock; sessionTimeoutMs: number; helloSentAt: number },
+    listener: ConnectionListener,
+  ) {
+    this.socket = socket;
+    this.decoder = decoder;
+    this.clock = o.clock;
+    this.listener = listener;
+    this.readTimeoutMs = (o.sessionTimeoutMs * 2) / 3;
+    this.pingIntervalMs = Math.min(this.readTimeoutMs / 2, 10_000);
+    this.ackTimeoutMs = (o.sessionTimeoutMs * 5) / 6;
+    this.lastReceivedAt = this.clock.monotonic();
+    this.lastSentAt = o.helloSentAt;
+    this.lastAcknowledgedAt = o.helloSentAt;
+    socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    socket.on('error', (error) => this.close(`the socket failed: ${messageOf(error)}`, error));
+    socket.on('close', () => this.close('the server closed the connection'));
+    this.scheduleCheck();
+  }
+
+  /** Sends a request; `xid` only for those that have a number of their own. */
+  send(call: Call, xid = this.takeXid()): void {
+    call.number(xid);
+    call.sentAt = this.clock.monotonic();
+    (xid === Xid.auth ? this.pendingAuth : this.pending).push(call);
+    this.write(call.frame, call.sentAt);
+  }
+
+  /** Drops the connection now. Pending calls fail with `ZK_CONNECTION_LOSS`. */
+  close(reason: string, cause?: unknown): void {
+    if (!this.open) return;
+    this.open = false;
+    this.timer?.cancel();
+    this.socket.destroy();
+    const error = new ZooKeeperError('ZK_CONNECTION_LOSS', reason, { cause });
+    for (const call of [...this.pendingAuth.splice(0), ...this.pending.splice(0)]) {
+      call.fail(new ZooKeeperError('ZK_CONNECTION_LOSS', reason, { cause, path: call.path }));
+    }
+    this.listener.onClose(error);
+  }
+
+  private receive(chunk: Buffer): void {
+    if (!this.open) return;
+    this.lastReceivedAt = this.clock.monotonic();
+    try {
+      this.decoder.push(chunk, (frame) => {
+        if (this.open) this.handle(new JuteReader(frame));
+      });
+    } catch (error) {
+      // Whoever waits first is the one whose reply could not be read.
+      if (error instanceof ZooKeeperError) this.pending.shift()?.fail(error);
+      this.close(`unusable data from the server: ${messageOf(error)}`, error);
+    }
+  }
+
+  private handle(reader: JuteReader): void {
+    const header = readReplyHeader(reader);
+    if (header.zxid > 0n) this.listener.onZxid(header.zxid);
+    switch (header.xid) {
+      case Xid.notification:
+        return this.listener.onNotification(readWatcherEvent(reader));
+      case Xid.ping:
+        return this.acknowledge(this.pendingPings.shift());
+      case Xid.auth: {
+        const call = this.pendingAuth.shift();
+        this.acknowledge(call?.sentAt);
+        return call?.complete(header.error, reader);
+      }
+    }
+    const call = this.pending[0];
+    if (call?.xid !== header.xid) {
+      return this.close(`reply ${header.xid} came where ${call?.xid ?? 'none'} was due`);
+    }
+    this.acknowledge(call.sentAt);
+    call.complete(header.error, reader);
+    this.pending.shift();
+  }
+
+  private acknowledge(sentAt: number | undefined): void {
+    if (sentAt === undefined) return;
+    this.lastAcknowledgedAt = Math.max(this.lastAcknowledgedAt, sentAt);
+    this.listener.onAcknowledged(sentAt);
+  }
+
+  private takeXid(): number {
+    const xid = this.nextXid;
+    this.nextXid = xid === 0x7fffffff ? 1 : xid + 1;
+    return xid;
+  }
+
+  /** Requests of one turn of the event loop leave in one system call. */
+  private write(frame: Buffer, now: number): void {
+    this.lastSentAt = now;
+    if (!this.corked) {
+      this.corked = true;
+      this.socket.cork();
+      process.nextTick(() => {
+        this.corked = false;
+        this.socket.uncork();
+      });
+    }
+    this.socket.write(frame);
+  }
+
+  private scheduleCheck(): void {
+    const due = Math.min(this.deadAt(), this.lastSentAt + this.pingIntervalMs);
+    this.timer = this.clock.after(Math.max(due - this.clock.monotonic(), 1), () => this.check());
+  }
+
+  private deadAt(): number {
+    return Math.min(this.lastReceivedAt + this.readTimeoutMs, this.lastAcknowledgedAt + this.ackTimeoutMs);
+  }
+
+  private check(): void {
+    const now = this.clock.monotonic();
+    if (now >= this.deadAt()) {
+      // After a blocked event loop the timer comes before the data that waits in the socket: let that be read first.
+      setImmediate(() => {
+        if (!this.open) return;
+        if (this.clock.monotonic() >= this.deadAt()) this.close('the server is silent');
+        else this.scheduleCheck();
+      });
+      return;
+    }
+    if (now - this.lastSentAt >= this.pingIntervalMs) {
+      const ping = new Call({ op: OpCode.ping, decode: () => undefined });
+      ping.number(Xid.ping);
+      this.pendingPings.push(now);
+      this.write(ping.frame, now);
+    }
+    this.scheduleCheck();
+  }
+}

@@ -1,0 +1,101 @@
+import { connect } from 'node:net';
+import { abortError, type Clock, messageOf } from '@flashmesh/core';
+import { Connection, type ConnectionListener } from './connection.ts';
+import { ZooKeeperError } from './errors.ts';
+import { FrameDecoder } from './frame-decoder.ts';
+import type { Endpoint } from './host-list.ts';
+import { JuteReader } from './jute-reader.ts';
+import { JuteWriter } from './jute-writer.ts';
+import {
+  type ConnectRequest,
+  type ConnectResponse,
+  readConnectResponse,
+  writeConnectRequest,
+} from './records.ts';
+
+/** Replies may be larger than requests: the children of a crowded node. */
+const MAX_REPLY_BYTES = 4 * 1024 * 1024;
+
+/** A completed handshake. */
+export interface Established {
+  readonly welcome: ConnectResponse;
+  readonly helloSentAt: number;
+  /** Starts using the connection; only for a session that the server accepted. */
+  start(listener: ConnectionListener): Connection;
+  /** Drops it instead. */
+  discard(): void;
+}
+
+/**
+ * Connects to one server and does the handshake, both within `timeoutMs`.
+ *
+ * @throws ZooKeeperError `ZK_CONNECTION_LOSS` when that did not work out: refused, timed out, or the server closed the
+ *   connection, as it silently does when it lags behind `hello.lastZxid`.
+ */
+export function openConnection(
+  endpoint: Endpoint,
+  hello: ConnectRequest,
+  o: { timeoutMs: number; clock: Clock; signal: AbortSignal },
+): Promise<Established> {
+  return new Promise((resolve, reject) => {
+    if (o.signal.aborted) return reject(abortError(o.signal));
+    const socket = connect({ host: endpoint.host, port: endpoint.port, noDelay: true });
+    const decoder = new FrameDecoder(MAX_REPLY_BYTES);
+    let helloSentAt = 0;
+
+    const release = () => {
+      timer.cancel();
+      o.signal.removeEventListener('abort', onAbort);
+      socket.removeAllListeners();
+    };
+    const fail = (error: unknown) => {
+      release();
+      // A destroyed socket may still report an error, which nobody needs any more.
+      socket.on('error', () => undefined);
+      socket.destroy();
+      reject(error);
+    };
+    const giveUp = (reason: string, cause?: unknown) =>
+      fail(
+        new ZooKeeperError('ZK_CONNECTION_LOSS', `${endpoint.host}:${endpoint.port} ${reason}`, { cause }),
+      );
+    const onAbort = () => fail(abortError(o.signal));
+    const timer = o.clock.after(o.timeoutMs, () => giveUp(`did not answer within ${o.timeoutMs} ms`));
+
+    o.signal.addEventListener('abort', onAbort, { once: true });
+    socket.on('error', (error) => giveUp(`failed: ${messageOf(error)}`, error));
+    socket.on('close', () => giveUp('closed the connection during the handshake'));
+    socket.on('connect', () => {
+      const writer = new JuteWriter();
+      writeConnectRequest(writer, hello);
+      helloSentAt = o.clock.monotonic();
+      socket.write(writer.finish());
+    });
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        decoder.push(chunk, (frame) => {
+          const welcome = readConnectResponse(new JuteReader(frame));
+          release();
+          // Nothing may be read before `start` has attached the connection.
+          socket.pause();
+          socket.on('error', () => undefined);
+          resolve({
+            welcome,
+            helloSentAt,
+            start: (listener) => {
+              socket.removeAllListeners();
+              const timing = { clock: o.clock, sessionTimeoutMs: welcome.timeoutMs, helloSentAt };
+              const connection = new Connection(socket, decoder, timing, listener);
+              if (socket.destroyed) connection.close('the server closed the connection');
+              else socket.resume();
+              return connection;
+            },
+            discard: () => socket.destroy(),
+          });
+        });
+      } catch (error) {
+        giveUp(`sent no ZooKeeper handshake: ${messageOf(error)}`, error);
+      }
+    });
+  });
+}

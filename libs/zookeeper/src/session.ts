@@ -1,0 +1,389 @@
+import { type Clock, messageOf, sleep, type Timer } from '@flashmesh/core';
+import type { Logger } from '@flashmesh/telemetry';
+import { Call, type Request } from './call.ts';
+import type { Connection } from './connection.ts';
+import { ZooKeeperError } from './errors.ts';
+import type { HostList } from './host-list.ts';
+import { type Established, openConnection } from './open-connection.ts';
+import { OpCode, Xid } from './op-codes.ts';
+import type { WatcherEvent } from './records.ts';
+import type { ConnectionState, LossReason } from './state.ts';
+import {
+  type Registration,
+  type WatchBatch,
+  type WatchEvent,
+  type WatchKind,
+  WatchRegistry,
+} from './watch-registry.ts';
+
+/** Identifies a session to any server. Whoever has it can use and end the session: never log it. */
+export interface SessionCredentials {
+  readonly sessionId: bigint;
+  readonly password: Buffer;
+}
+
+interface Credentials {
+  readonly scheme: string;
+  readonly auth: Buffer;
+}
+
+export interface SessionOptions {
+  readonly hosts: HostList;
+  readonly requestedTimeoutMs: number;
+  /** For one server, connection and handshake; undefined: by the rule of {@link Session.attemptTimeoutMs}. */
+  readonly connectTimeoutMs: number | undefined;
+  readonly renewSession: boolean;
+  readonly resume: SessionCredentials | undefined;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger | undefined;
+}
+
+const NO_SESSION: SessionCredentials = { sessionId: 0n, password: Buffer.alloc(16) };
+/** The server's limit is its frame limit; Java's client and ours keep well below it. */
+const MAX_WATCH_BATCH_BYTES = 128 * 1024 - 64;
+const MAX_PAUSE_MS = 1000;
+const FIRST_PAUSE_MS = 50;
+/** How long `close` waits for the server's word that the session is over. */
+const CLOSE_TIMEOUT_MS = 2000;
+
+/**
+ * A session: finds a server, resumes the session on another when the connection drops, restores credentials and watches before
+ * anything else is sent, and knows when the session is over.
+ *
+ * The server counts its timeout from the last thing it received. The client counts from when it *sent* the last thing that was
+ * acknowledged, which is earlier, by the monotonic clock. So the client calls a session lost no later than the server would.
+ */
+export class Session {
+  private readonly o: SessionOptions;
+  private readonly watches = new WatchRegistry();
+  private readonly stateListeners = new Set<(state: ConnectionState) => void>();
+  private readonly queued = new Set<Call>();
+  private readonly auths: Credentials[] = [];
+  private readonly stopped = new AbortController();
+  private current: ConnectionState = { name: 'connecting' };
+  private credentialsNow: SessionCredentials;
+  private negotiatedTimeoutMs: number;
+  private lastZxid = 0n;
+  /** The latest moment at which the session is known to have been alive. */
+  private aliveAt = 0;
+  private connection: Connection | undefined;
+  private attempt: AbortController | undefined;
+  private suspicion: Timer | undefined;
+
+  constructor(o: SessionOptions) {
+    this.o = o;
+    this.credentialsNow = o.resume ?? NO_SESSION;
+    this.negotiatedTimeoutMs = o.requestedTimeoutMs;
+  }
+
+  get state(): ConnectionState {
+    return this.current;
+  }
+
+  get credentials(): SessionCredentials {
+    return this.credentialsNow;
+  }
+
+  get timeoutMs(): number {
+    return this.negotiatedTimeoutMs;
+  }
+
+  /** How many one-shot watches wait. */
+  get watchCount(): number {
+    return this.watches.size;
+  }
+
+  /** Calls `listener` after every change of state, until the returned function is called. */
+  onState(listener: (state: ConnectionState) => void): () => void {
+    this.stateListeners.add(listener);
+    return () => this.stateListeners.delete(listener);
+  }
+
+  start(): void {
+    this.run().catch((error: unknown) => {
+      this.o.logger?.error({ err: error }, 'the ZooKeeper session failed');
+      this.stop(messageOf(error));
+    });
+  }
+
+  /**
+   * Sends a request, or keeps it until there is a connection, at most for the session timeout. A watch is armed before the
+   * request leaves, since the event may come before the reply, and disarmed when the request fails.
+   */
+  request<T>(
+    request: Request<T>,
+    signal?: AbortSignal,
+    watch?: { kind: WatchKind; path: string; listener: (event: WatchEvent) => void },
+  ): Promise<T> {
+    const registration = watch && this.watches.add(watch.kind, watch.path, watch.listener);
+    let call: Call<T>;
+    try {
+      call = new Call({ ...request, onSettled: (error) => this.settleWatch(registration, request, error) });
+    } catch (error) {
+      if (registration) this.watches.remove(registration);
+      throw error;
+    }
+    const refusal = this.refusal();
+    if (refusal) call.fail(refusal);
+    else if (this.connection) this.connection.send(call as Call);
+    else this.enqueue(call as Call);
+    if (signal) call.abortWith(signal);
+    return call.promise;
+  }
+
+  /** Adds credentials to this and every later connection. @throws ZooKeeperError `ZK_AUTH_FAILED`. */
+  async addAuth(scheme: string, auth: Buffer): Promise<void> {
+    const refusal = this.refusal();
+    if (refusal) throw refusal;
+    const entry = { scheme, auth };
+    this.auths.push(entry);
+    if (!this.connection) return;
+    try {
+      await this.sendAuth(this.connection, entry);
+    } catch (error) {
+      // On a lost connection the next one sends it again.
+      if (!(error instanceof ZooKeeperError && error.code === 'ZK_CONNECTION_LOSS')) throw error;
+    }
+  }
+
+  /** Ends the session at the server, when there is a connection, and the client. */
+  async close(): Promise<void> {
+    const connection = this.connection;
+    if (connection && !this.stopped.signal.aborted) {
+      const call = new Call({ op: OpCode.closeSession, decode: () => undefined });
+      connection.send(call as Call);
+      // The server may drop the connection instead of answering: both mean that it got the request.
+      await Promise.race([
+        call.promise.catch(() => undefined),
+        sleep(CLOSE_TIMEOUT_MS, undefined, this.o.clock),
+      ]);
+    }
+    this.stop('the client was closed');
+  }
+
+  /** Ends the client and leaves the session to expire at the server. */
+  stop(reason: string): void {
+    if (this.stopped.signal.aborted) return;
+    this.stopped.abort(new ZooKeeperError('ZK_CLOSED', reason));
+    this.suspicion?.cancel();
+    this.watches.clear();
+    this.connection?.close(reason);
+    this.failQueued(new ZooKeeperError('ZK_CLOSED', reason));
+    this.setState({ name: 'closed' });
+  }
+
+  private async run(): Promise<void> {
+    let failures = 0;
+    while (!this.finished()) {
+      const startedAt = this.o.clock.monotonic();
+      this.attempt = new AbortController();
+      const hello = { ...this.credentialsNow, lastZxid: this.lastZxid, timeoutMs: this.o.requestedTimeoutMs };
+      try {
+        const established = await openConnection(this.o.hosts.next(), hello, {
+          timeoutMs: this.attemptTimeoutMs(),
+          clock: this.o.clock,
+          signal: AbortSignal.any([this.attempt.signal, this.stopped.signal]),
+        });
+        await this.use(established, hello.sessionId);
+        // A server that takes us and drops us at once is no better than one that cannot be reached.
+        if (this.o.clock.monotonic() - startedAt > MAX_PAUSE_MS) failures = 0;
+      } catch (error) {
+        this.o.logger?.debug({ err: error }, 'no connection to ZooKeeper');
+      }
+      await this.pause(failures++);
+    }
+  }
+
+  /** Every server is tried before the first pause, and again before every longer one. */
+  private async pause(failures: number): Promise<void> {
+    const round = (failures + 1) / this.o.hosts.size;
+    if (this.finished() || !Number.isInteger(round)) return;
+    const ms = Math.min(FIRST_PAUSE_MS * 2 ** (round - 1), MAX_PAUSE_MS) * (0.5 + this.o.random() / 2);
+    await sleep(ms, this.stopped.signal, this.o.clock).catch(() => undefined);
+  }
+
+  /** Works with an established connection until it closes. */
+  private async use(established: Established, askedFor: bigint): Promise<void> {
+    const { welcome, helloSentAt } = established;
+    if (askedFor !== this.credentialsNow.sessionId || this.finished()) return established.discard();
+    if (welcome.timeoutMs <= 0) {
+      established.discard();
+      return this.lose('expired');
+    }
+    const resumed = askedFor !== 0n && welcome.sessionId === askedFor;
+    if (askedFor !== 0n && !resumed) {
+      this.lose('replaced');
+      if (this.finished()) return established.discard();
+    }
+    this.credentialsNow = { sessionId: welcome.sessionId, password: welcome.password };
+    this.negotiatedTimeoutMs = welcome.timeoutMs;
+    this.aliveAt = helloSentAt;
+    const closed = Promise.withResolvers<void>();
+    const connection = established.start({
+      onZxid: (zxid) => {
+        if (zxid > this.lastZxid) this.lastZxid = zxid;
+      },
+      onAcknowledged: (sentAt) => {
+        this.aliveAt = Math.max(this.aliveAt, sentAt);
+      },
+      onNotification: (event) => this.notify(event),
+      onClose: (error) => {
+        closed.resolve();
+        this.disconnected(error);
+      },
+    });
+    this.restore(connection, resumed);
+    await closed.promise;
+  }
+
+  /** Credentials, then watches, then what waited: nobody may read past an event that was missed. */
+  private restore(connection: Connection, resumed: boolean): void {
+    this.suspicion?.cancel();
+    for (const auth of [...this.auths]) {
+      this.sendAuth(connection, auth).catch((error: unknown) =>
+        this.o.logger?.warn({ err: error, scheme: auth.scheme }, 'credentials not renewed'),
+      );
+    }
+    const zxid = this.lastZxid;
+    for (const batch of resumed ? this.watches.batches(MAX_WATCH_BATCH_BYTES) : []) {
+      const call = setWatchesCall(zxid, batch);
+      connection.send(call as Call, Xid.setWatches);
+      call.promise.catch((error: unknown) =>
+        connection.close(`watches not restored: ${messageOf(error)}`, error),
+      );
+    }
+    this.connection = connection;
+    for (const call of this.queued) if (!call.done) connection.send(call);
+    this.queued.clear();
+    const { sessionId } = this.credentialsNow;
+    this.o.logger?.debug({ resumed, timeoutMs: this.negotiatedTimeoutMs }, 'connected to ZooKeeper');
+    this.setState({ name: 'connected', sessionId });
+  }
+
+  private async sendAuth(connection: Connection, entry: Credentials): Promise<void> {
+    const call = new Call({
+      op: OpCode.auth,
+      encode: (writer) => writer.int(0).ustring(entry.scheme).buffer(entry.auth),
+      decode: () => undefined,
+    });
+    connection.send(call as Call, Xid.auth);
+    try {
+      await call.promise;
+    } catch (error) {
+      // The server drops a connection with credentials that it refuses: with the next one they must not come again.
+      const index = this.auths.indexOf(entry);
+      if (error instanceof ZooKeeperError && error.code === 'ZK_AUTH_FAILED' && index >= 0)
+        this.auths.splice(index, 1);
+      throw error;
+    }
+  }
+
+  private disconnected(error: ZooKeeperError): void {
+    this.connection = undefined;
+    if (this.finished()) return;
+    this.o.logger?.warn({ err: error }, 'the connection to ZooKeeper is gone');
+    const left = this.aliveAt + this.negotiatedTimeoutMs - this.o.clock.monotonic();
+    this.suspicion?.cancel();
+    this.suspicion = this.o.clock.after(left, () => this.lose('suspected'));
+    const { sessionId } = this.credentialsNow;
+    this.setState({ name: 'suspended', sessionId, since: this.o.clock.now() });
+  }
+
+  private lose(reason: LossReason): void {
+    const { sessionId } = this.credentialsNow;
+    if (this.finished() || sessionId === 0n) return;
+    this.suspicion?.cancel();
+    this.credentialsNow = NO_SESSION;
+    // A new session may start on any server, also on one that was restored from a backup.
+    this.lastZxid = 0n;
+    this.attempt?.abort(new ZooKeeperError('ZK_SESSION_EXPIRED'));
+    this.o.logger?.warn({ reason }, 'the ZooKeeper session is lost');
+    this.failQueued(new ZooKeeperError('ZK_SESSION_EXPIRED'));
+    this.setState({ name: 'lost', sessionId, reason });
+    this.watches.expire((registration, event) => this.deliver(registration.listener, event));
+  }
+
+  private finished(): boolean {
+    return this.stopped.signal.aborted || (this.current.name === 'lost' && !this.o.renewSession);
+  }
+
+  /** Why no request can succeed any more, or `undefined`. */
+  refusal(): ZooKeeperError | undefined {
+    if (this.stopped.signal.aborted) return new ZooKeeperError('ZK_CLOSED');
+    return this.finished() ? new ZooKeeperError('ZK_SESSION_EXPIRED') : undefined;
+  }
+
+  /**
+   * All servers are to be tried within a session timeout; and after a connection was given up at 2/3 of it, the last third must
+   * be enough for an attempt.
+   */
+  private attemptTimeoutMs(): number {
+    return this.o.connectTimeoutMs ?? this.negotiatedTimeoutMs / Math.max(this.o.hosts.size, 3);
+  }
+
+  private enqueue(call: Call): void {
+    this.queued.add(call);
+    const timer = this.o.clock.after(this.negotiatedTimeoutMs, () =>
+      call.fail(new ZooKeeperError('ZK_CONNECTION_LOSS', 'no server could be reached', { path: call.path })),
+    );
+    const release = () => {
+      timer.cancel();
+      this.queued.delete(call);
+    };
+    call.promise.then(release, release);
+  }
+
+  private failQueued(error: ZooKeeperError): void {
+    for (const call of this.queued) call.fail(error);
+    this.queued.clear();
+  }
+
+  private settleWatch(
+    registration: Registration | undefined,
+    request: Request<unknown>,
+    error: unknown,
+  ): void {
+    if (!registration || error === undefined) return;
+    const absent = error instanceof ZooKeeperError && error.code === 'ZK_NO_NODE';
+    // `exists` on a missing node arms a watch all the same: for its creation.
+    if (absent && request.op === OpCode.exists) this.watches.move(registration, 'exist');
+    else this.watches.remove(registration);
+  }
+
+  private notify(event: WatcherEvent): void {
+    this.watches.dispatch(event, (registration, seen) => this.deliver(registration.listener, seen));
+  }
+
+  private setState(state: ConnectionState): void {
+    this.current = state;
+    for (const listener of [...this.stateListeners]) {
+      // A listener may have closed the client: the others know that already.
+      if (this.current === state) this.deliver(listener, state);
+    }
+  }
+
+  /** A fault in a listener is its owner's: it must not reach the protocol, nor vanish. */
+  private deliver<T>(listener: (value: T) => void, value: T): void {
+    try {
+      listener(value);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+function setWatchesCall(zxid: bigint, batch: WatchBatch): Call<undefined> {
+  return new Call({
+    op: OpCode.setWatches,
+    sizeHint: MAX_WATCH_BATCH_BYTES,
+    encode: (writer) => {
+      writer.long(zxid);
+      for (const paths of [batch.data, batch.exist, batch.child])
+        writer.vector(paths, (w, path) => w.ustring(path));
+    },
+    decode: () => undefined,
+  });
+}

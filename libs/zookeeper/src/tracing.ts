@@ -1,0 +1,15 @@
+import { SpanKind, trace, withSpan } from '@flashmesh/telemetry';
+
+/**
+ * Runs a ZooKeeper operation in a client span, but only beneath a recording span: pings, re-reads of views and other background
+ * work would fill the traces with roots that belong to no request.
+ */
+export function traced<T>(operation: string, path: string, run: () => Promise<T>): Promise<T> {
+  if (!trace.getActiveSpan()?.isRecording()) return run();
+  const attributes = {
+    'db.system.name': 'zookeeper',
+    'db.operation.name': operation,
+    'zookeeper.path': path,
+  };
+  return withSpan(`zookeeper ${operation}`, { kind: SpanKind.CLIENT, attributes }, run);
+}

@@ -1,0 +1,142 @@
+/**
+ * What `npm start`, `npm run demo` and `npm test` run: makes sure that the dependencies of the lock file are installed, and
+ * hands over to the command line tool with the pinned Node. Plain JavaScript without dependencies, for any Node from 20 on.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const modules = join(root, 'node_modules');
+const pinnedNode = join(modules, 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+/** There while an installation is under way: one that was killed leaves it behind. */
+const installing = join(root, '.local', 'installing');
+const neededBytes = 1024 * 1024 * 1024;
+
+const [major = 0] = process.versions.node.split('.').map(Number);
+if (major < 20) fail(`Node 20 or newer is needed, and this is ${process.version}.`, 'Install a newer Node.');
+
+try {
+  if (!isInstalled()) await install();
+} catch (error) {
+  if (error.code === 'ENOSPC') fail('The disk is full.', 'Free at least 1 GB and run the command again.');
+  throw error;
+}
+process.exitCode = await handOver();
+
+/** Whether every package of the lock file is there in its version. */
+function isInstalled() {
+  if (existsSync(installing) || !existsSync(pinnedNode)) return false;
+  try {
+    const wanted = readPackages(join(root, 'package-lock.json'));
+    const present = readPackages(join(modules, '.package-lock.json'));
+    return Object.entries(wanted).every(([path, entry]) => {
+      // The root itself, and what npm may leave out on this system.
+      if (path === '' || !path.includes('node_modules/')) return true;
+      if (!(path in present))
+        return entry.optional === true || entry.devOptional === true || entry.peer === true;
+      if (entry.link) return existsSync(join(root, path));
+      return present[path].version === entry.version && existsSync(join(root, path, 'package.json'));
+    });
+  } catch {
+    return false;
+  }
+}
+
+function readPackages(file) {
+  return JSON.parse(readFileSync(file, 'utf8')).packages;
+}
+
+/** `npm ci` with a line every few seconds. */
+async function install() {
+  mkdirSync(dirname(installing), { recursive: true });
+  if (freeBytes() < neededBytes) {
+    fail('The disk is full: less than 1 GB is free.', 'Free some space and run the command again.');
+  }
+  writeFileSync(installing, String(process.pid));
+  const start = Date.now();
+  const seconds = () => Math.round((Date.now() - start) / 1000);
+  console.log('Installing dependencies (npm ci)...');
+  const tick = setInterval(() => console.log(`Installing dependencies... ${seconds()} s`), 5000);
+  // npm's own settings for the running script must not leak into the installation.
+  const child = spawn('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    shell: process.platform === 'win32',
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+  const stop = forwardSignals(child);
+  const code = await ended(child);
+  stop();
+  clearInterval(tick);
+  if (code !== 0) {
+    if (stop.signal) process.exit(128 + constants.signals[stop.signal]);
+    process.stderr.write(`${output.trim().split('\n').slice(-12).join('\n')}\n`);
+    if (/ENOSPC/.test(output)) fail('The disk is full.', 'Free at least 1 GB and run the command again.');
+    fail('npm ci failed; its last lines are above.', 'Check the network and run the command again.');
+  }
+  rmSync(installing, { force: true });
+  if (!existsSync(pinnedNode)) {
+    fail(
+      'The pinned Node was not installed, although npm ci said nothing.',
+      'Allow install scripts (`npm config set ignore-scripts false`) and run the command again.',
+    );
+  }
+  console.log(`Dependencies installed in ${seconds()} s`);
+}
+
+/** Runs the real tool and becomes its exit code. */
+async function handOver() {
+  const cli = join(root, 'tools', 'local', 'cli.ts');
+  const child = spawn(pinnedNode, ['--disable-warning=ExperimentalWarning', cli, ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    env: { ...process.env, PATH: `${join(modules, '.bin')}:${dirname(pinnedNode)}:${process.env.PATH}` },
+  });
+  forwardSignals(child);
+  watchNpm(child);
+  return ended(child);
+}
+
+/** A signal that was sent to us alone reaches the child, too; the child tells apart a Ctrl-C that it gets twice. */
+function forwardSignals(child) {
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  const forward = (name) => {
+    stop.signal = name;
+    child.kill(name);
+  };
+  const stop = () => names.forEach((name) => process.off(name, forward));
+  for (const name of names) process.on(name, forward);
+  return stop;
+}
+
+/** Under npm nobody would be left to press Ctrl-C when npm is gone. */
+function watchNpm(child) {
+  if (!process.env.npm_lifecycle_event) return;
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) child.kill('SIGTERM');
+  }, 1000).unref();
+}
+
+function ended(child) {
+  return new Promise((resolve) => {
+    child.once('error', (error) => {
+      console.error(error.message);
+      resolve(1);
+    });
+    child.once('close', (code, signal) => resolve(code ?? 128 + constants.signals[signal]));
+  });
+}
+
+function freeBytes() {
+  const { bavail, bsize } = statfsSync(root);
+  return bavail * bsize;
+}
+
+function fail(what, fix) {
+  console.error(`${what} ${fix}`);
+  process.exit(1);
+}

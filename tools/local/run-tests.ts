@@ -1,0 +1,119 @@
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ControlServer, type StackFile, stackFileName } from './control-server.ts';
+import { LocalStack } from './local-stack.ts';
+import { paths, root } from './paths.ts';
+import type { Print } from './progress.ts';
+import { runCommand } from './run-command.ts';
+import { StackError } from './stack-error.ts';
+
+/** Specs without servers, specs against real servers, specs against the whole stack. */
+export type Phase = 'unit' | 'real' | 'stack';
+export const phases: readonly Phase[] = ['unit', 'real', 'stack'];
+
+/** What `npm test` is asked for. */
+export interface TestOptions {
+  readonly phases: readonly Phase[];
+  /** Only spec files whose path contains this. */
+  readonly filter?: string;
+  /** Use the stack that `npm start` runs instead of an own one. */
+  readonly reuse: boolean;
+  readonly print: Print;
+  readonly signal: AbortSignal;
+  /** Hears of a stack that was started here, to stop it on a signal. */
+  readonly onStack: (stack: LocalStack) => void;
+}
+
+interface Count {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+const jestArgs: Record<Phase, readonly string[]> = {
+  unit: ['--testPathIgnorePatterns', '/node_modules/', '\\.real\\.spec\\.ts$', '--maxWorkers', '2'],
+  real: ['--testMatch', '**/*.real.spec.ts', '--runInBand'],
+  stack: ['--testMatch', '**/test/**/*.spec.ts', '--runInBand'],
+};
+
+/** Runs the phases one after the other, each with servers of its own. @returns the exit code; the last line has the counts. */
+export async function runTests(o: TestOptions): Promise<number> {
+  const counts: Count[] = [];
+  for (const phase of phases) {
+    if (!o.phases.includes(phase)) continue;
+    o.print(`\n== ${phase} specs`);
+    counts.push(await runPhase(phase, o));
+  }
+  const passed = counts.reduce((sum, count) => sum + count.passed, 0);
+  const failed = counts.reduce((sum, count) => sum + count.failed, 0);
+  o.print(`\n${passed} passed, ${failed} failed`);
+  return failed === 0 && passed > 0 ? 0 : 1;
+}
+
+async function runPhase(phase: Phase, o: TestOptions): Promise<Count> {
+  if (phase === 'unit') return runJest(phase, {}, o);
+  if (o.reuse) return runJest(phase, await runningStackEnv(), o);
+  const { print, signal } = o;
+  const stack = await LocalStack.start({
+    ...{ name: `test-${phase}`, apps: phase === 'stack', temporary: true, print, signal },
+    onFatal: (error) => print(error.message),
+  });
+  o.onStack(stack);
+  const control = await ControlServer.listen(stack);
+  try {
+    return await runJest(phase, { ...stack.env, STACK_CONTROL: control.url }, o, stack);
+  } finally {
+    control.close();
+    await stack.stop();
+  }
+}
+
+/** The environment of the stack that `npm start` has running. */
+async function runningStackEnv(): Promise<Readonly<Record<string, string>>> {
+  const file = join(paths.runs, 'start', stackFileName);
+  const told = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new StackError('No stack is running.', 'Start one with `npm start`, or leave --reuse out.', {
+      cause: error,
+    });
+  });
+  return (JSON.parse(told) as StackFile).env;
+}
+
+async function runJest(
+  phase: Phase,
+  env: Readonly<Record<string, string>>,
+  o: TestOptions,
+  stack?: LocalStack,
+): Promise<Count> {
+  const result = join(paths.cache, `jest-${phase}-${process.pid}.json`);
+  await mkdir(paths.cache, { recursive: true });
+  const told = await runCommand(
+    process.execPath,
+    [
+      ...['--experimental-vm-modules', '--no-warnings', join(root, 'node_modules', 'jest', 'bin', 'jest.js')],
+      ...['--rootDir', root, '--passWithNoTests', '--json', '--outputFile', result],
+      ...jestArgs[phase],
+      // The argument before may be a list: only an option ends it.
+      ...(o.filter === undefined ? [] : ['--testPathPatterns', o.filter]),
+    ],
+    {
+      cwd: root,
+      env,
+      signal: o.signal,
+      inherit: 'stderr',
+      onSpawn: (pid) => stack?.adopt('jest', pid),
+    },
+  );
+  const json = await readFile(result, 'utf8').catch(() => undefined);
+  await rm(result, { force: true });
+  if (json === undefined) return { passed: 0, failed: 1 };
+  const report = JSON.parse(json) as JestReport;
+  // A spec file that could not even be loaded has no test that could fail.
+  const failed = report.numFailedTests + report.numRuntimeErrorTestSuites;
+  return { passed: report.numPassedTests, failed: failed === 0 && told.code !== 0 ? 1 : failed };
+}
+
+interface JestReport {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numRuntimeErrorTestSuites: number;
+}
