@@ -25,12 +25,19 @@ export default (defaults, rspack) => {
           ? callback(null, `module ${request}`)
           : callback(),
     ],
-    resolve: { ...defaults.resolve, plugins: [] },
+    resolve: {
+      ...defaults.resolve,
+      plugins: [],
+      alias: {
+        // The ES module build of the exporters asks for grpc-js with a require of its own, which no bundle can see.
+        '@opentelemetry/otlp-grpc-exporter-base$': require.resolve('@opentelemetry/otlp-grpc-exporter-base'),
+      },
+    },
     plugins: [
       // Parts of Nest that are loaded only where they are installed; none of the apps uses them.
       new rspack.IgnorePlugin({
         resourceRegExp:
-          /^(@nestjs\/(websockets|platform-express|platform-socket\.io|mapped-types)|class-validator|class-transformer|@fastify\/view|ts-morph)(\/|$)/,
+          /^(@nestjs\/(websockets|platform-express|platform-socket\.io|mapped-types)|class-validator|class-transformer|@fastify\/view|ts-morph|@nats-io\/.*|amqp.*|mqtt|@grpc\/proto-loader)(\/|$)/,
       }),
     ],
     optimization: {

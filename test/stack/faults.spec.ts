@@ -3,7 +3,7 @@ import { until } from '../support/shop.ts';
 import { useStack } from '../support/stack.ts';
 
 describe('faults, on the real stack', () => {
-  const { shop, app, flushRedis, rush, verify, publish, deadLetters } = useStack();
+  const { shop, app, flushRedis, rush, verify, publish, publishRaw, deadLetters } = useStack();
 
   it('a command that comes twice has its effect once', async () => {
     const sale = await shop.openSale({ stock: 10 });
@@ -37,11 +37,11 @@ describe('faults, on the real stack', () => {
 
   it('a poison message is parked with its cause, and the partition goes on', async () => {
     const sale = await shop.openSale({ stock: 10 });
-    const poison = { name: topics.inventoryCommands.name, type: 'nonsense' };
-    await publish(poison, {
-      key: sale.sku,
-      id: `poison-${sale.sku}`,
-      bytes: Buffer.from([0xff, 0xff, 0xff, 0xff]),
+    await publishRaw({
+      topic: topics.inventoryCommands.name,
+      key: Buffer.from(sale.sku),
+      value: Buffer.from([0xff, 0xff, 0xff, 0xff]),
+      headers: { ce_id: `poison-${sale.sku}`, ce_type: topics.inventoryCommands.type, ce_source: '/test' },
     });
     const { body, token } = await shop.order(sale);
     expect((await shop.ended(body.id, token)).state).toBe('CONFIRMED');

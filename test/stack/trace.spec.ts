@@ -1,12 +1,5 @@
 import { until } from '../support/shop.ts';
-import { useStack } from '../support/stack.ts';
-
-interface Span {
-  readonly spanID: string;
-  readonly operationName: string;
-  readonly references: { refType: string; spanID: string }[];
-  readonly processID: string;
-}
+import { type TraceSpan, useStack } from '../support/stack.ts';
 
 const SERVICES = ['gateway', 'order', 'catalog', 'inventory', 'payment', 'fulfillment', 'notification'];
 
@@ -43,7 +36,7 @@ describe('the trace of one order', () => {
     const traceId = headers.get('x-trace-id') as string;
     expect(traceId).toMatch(/^[0-9a-f]{32}$/);
     let edges = new Set<string>();
-    let spans: { service: string; span: Span }[] = [];
+    let spans: { service: string; span: TraceSpan }[] = [];
     await until(
       async () => {
         spans = await traces(traceId);

@@ -69,8 +69,9 @@ export class Shop {
         ],
       },
     });
-    if (answer.status !== 201)
+    if (answer.status !== 201) {
       throw new Error(`sale not opened: ${answer.status} ${JSON.stringify(answer.body)}`);
+    }
     return { saleId: name, sku: name };
   }
 
@@ -95,6 +96,31 @@ export class Shop {
       `order ${orderId} to end`,
       timeoutMs,
     );
+  }
+
+  /** Places an order as soon as units that somebody gave back are there. */
+  orderWhenAvailable(wanted: OrderOptions): Promise<Answer & { readonly token: string }> {
+    return until(async () => {
+      const answer = await this.order(wanted);
+      return answer.status === 202 ? answer : undefined;
+    }, 'units to come back');
+  }
+
+  async closeSale(saleId: string): Promise<void> {
+    const { status } = await this.request('POST', `/api/admin/sales/${saleId}/close`, {
+      token: this.adminToken,
+    });
+    if (status !== 200) throw new Error(`sale not closed: ${status}`);
+  }
+
+  /** The states that the order's event stream tells, until it ends. */
+  async watch(orderId: string, token: string): Promise<string[]> {
+    const response = await fetch(new URL(`/api/orders/${orderId}/events`, this.url), {
+      headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream' },
+      signal: AbortSignal.timeout(30_000),
+    });
+    const text = await response.text();
+    return [...text.matchAll(/^data: (.*)$/gm)].map(([, data = '']) => (JSON.parse(data) as OrderView).state);
   }
 
   /** The balance of a SKU as the sale shows it. */

@@ -35,8 +35,9 @@ function isInstalled() {
     return Object.entries(wanted).every(([path, entry]) => {
       // The root itself, and what npm may leave out on this system.
       if (path === '' || !path.includes('node_modules/')) return true;
-      if (!(path in present))
+      if (!(path in present)) {
         return entry.optional === true || entry.devOptional === true || entry.peer === true;
+      }
       if (entry.link) return existsSync(join(root, path));
       return present[path].version === entry.version && existsSync(join(root, path, 'package.json'));
     });
@@ -49,7 +50,10 @@ function readPackages(file) {
   return JSON.parse(readFileSync(file, 'utf8')).packages;
 }
 
-/** `npm ci` with a line every few seconds. */
+/**
+ * Installs what the lock file says, with a line every few seconds. A lock file that was written where the registry has not
+ * every optional package of other systems is refused by `npm ci`; `npm install --no-save` takes the same versions from it.
+ */
 async function install() {
   mkdirSync(dirname(installing), { recursive: true });
   if (freeBytes() < neededBytes) {
@@ -58,10 +62,43 @@ async function install() {
   writeFileSync(installing, String(process.pid));
   const start = Date.now();
   const seconds = () => Math.round((Date.now() - start) / 1000);
-  console.log('Installing dependencies (npm ci)...');
+  console.log('Installing dependencies...');
   const tick = setInterval(() => console.log(`Installing dependencies... ${seconds()} s`), 5000);
-  // npm's own settings for the running script must not leak into the installation.
-  const child = spawn('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], {
+  let result = await npm('ci');
+  if (result.code !== 0 && result.output.includes('EUSAGE')) {
+    rmSync(modules, { recursive: true, force: true });
+    result = await npm('install', '--no-save');
+  }
+  clearInterval(tick);
+  if (result.code !== 0) {
+    process.stderr.write(`${result.output.trim().split('\n').slice(-12).join('\n')}\n`);
+    if (result.output.includes('ENOSPC')) {
+      fail('The disk is full.', 'Free at least 1 GB and run the command again.');
+    }
+    fail(
+      'The dependencies could not be installed; the last lines of npm are above.',
+      'Check the network and run the command again.',
+    );
+  }
+  if (!existsSync(pinnedNode)) {
+    fail(
+      'The pinned Node was not installed, although npm said nothing.',
+      'Allow install scripts (`npm config set ignore-scripts false`) and run the command again.',
+    );
+  }
+  rmSync(installing, { force: true });
+  if (!isInstalled()) {
+    fail(
+      'package-lock.json does not fit package.json.',
+      'Run `npm install`, commit the lock file, and run the command again.',
+    );
+  }
+  console.log(`Dependencies installed in ${seconds()} s`);
+}
+
+/** Runs npm to its end; a signal ends it and us. */
+async function npm(...args) {
+  const child = spawn('npm', [...args, '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     shell: process.platform === 'win32',
@@ -71,21 +108,8 @@ async function install() {
   const stop = forwardSignals(child);
   const code = await ended(child);
   stop();
-  clearInterval(tick);
-  if (code !== 0) {
-    if (stop.signal) process.exit(128 + constants.signals[stop.signal]);
-    process.stderr.write(`${output.trim().split('\n').slice(-12).join('\n')}\n`);
-    if (/ENOSPC/.test(output)) fail('The disk is full.', 'Free at least 1 GB and run the command again.');
-    fail('npm ci failed; its last lines are above.', 'Check the network and run the command again.');
-  }
-  rmSync(installing, { force: true });
-  if (!existsSync(pinnedNode)) {
-    fail(
-      'The pinned Node was not installed, although npm ci said nothing.',
-      'Allow install scripts (`npm config set ignore-scripts false`) and run the command again.',
-    );
-  }
-  console.log(`Dependencies installed in ${seconds()} s`);
+  if (stop.signal) process.exit(128 + constants.signals[stop.signal]);
+  return { code, output };
 }
 
 /** Runs the real tool and becomes its exit code. */

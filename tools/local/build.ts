@@ -63,7 +63,8 @@ async function hashSources(): Promise<string> {
     .sort();
   const contents = await Promise.all(files.map((file) => readFile(file)));
   const hash = createHash('sha256');
-  for (const [i, content] of contents.entries())
+  for (const [i, content] of contents.entries()) {
     hash.update(`${files[i]}\0${content.length}\0`).update(content);
+  }
   return hash.digest('hex');
 }

@@ -5,12 +5,14 @@ import { parseArgs } from 'node:util';
 import { ControlServer } from './control-server.ts';
 import { type Fault, faults, runDemo } from './demo.ts';
 import { type DemoItem, ensureDemoSale } from './demo-sale.ts';
-import { type AskedPorts, LocalStack } from './local-stack.ts';
+import { LocalStack } from './local-stack.ts';
 import { logPrinter } from './log-printer.ts';
 import { toTerminal } from './progress.ts';
 import { type Phase, phases, runTests } from './run-tests.ts';
 import { describeError, StackError } from './stack-error.ts';
+import type { AskedPorts } from './stack-ports.ts';
 import { StopSignals } from './stop-signals.ts';
+import { findJaeger } from './trace-store.ts';
 
 const usage = `Usage: npm start -- [options]       the stack with a demo sale, until Ctrl-C
        npm run demo -- [options]    the stack, a rush of buyers, verification, stop
@@ -19,6 +21,7 @@ const usage = `Usage: npm start -- [options]       the stack with a demo sale, u
 
 start, infra   --fresh                throw away the data of earlier runs
                --<server>-port N      gateway, zookeeper, kafka, redis, otlp, traces; else the usual or any free one
+               --with-jaeger          fail where there is no Jaeger (JAEGER_BIN or PATH); one that is there is used anyway
 demo           --buyers N             how many buyers (2000)
                --stock N              how many pieces (500)
                --rate N               orders a second (500)
@@ -41,6 +44,12 @@ async function main(): Promise<number> {
   if (values.help || command === undefined) {
     print(usage);
     return command === undefined && !values.help ? 2 : 0;
+  }
+  if (values['with-jaeger'] && (await findJaeger()) === undefined) {
+    throw new StackError(
+      'There is no Jaeger 2 on the PATH.',
+      'Set JAEGER_BIN to one, or leave --with-jaeger out: traces are then kept in a small store with the same API.',
+    );
   }
   const signals = new StopSignals(print);
   try {
@@ -78,7 +87,12 @@ async function serve(
   const started = performance.now();
   const withApps = command === 'start';
   const stack = await LocalStack.start({
-    ...{ name: command, apps: withApps, fresh: o.fresh, ports: o.ports, print, signal: signals.signal },
+    name: command,
+    apps: withApps,
+    fresh: o.fresh,
+    ports: o.ports,
+    print,
+    signal: signals.signal,
     env: { LOG_FORMAT: 'pretty' },
     onLine: logPrinter(print),
     onFatal: (error) => signals.stop(error),
@@ -137,7 +151,11 @@ async function demo(values: Values, signals: StopSignals): Promise<number> {
     signal: signals.signal,
   };
   const stack = await LocalStack.start({
-    ...{ name: 'demo', temporary: true, ports: askedPorts(values), print, signal: signals.signal },
+    name: 'demo',
+    temporary: true,
+    ports: askedPorts(values),
+    print,
+    signal: signals.signal,
     onFatal: (error) => signals.stop(error),
   });
   signals.onImpatience(() => stack.abandon());
@@ -199,8 +217,9 @@ function faultsOf(text: string | undefined): readonly Fault[] {
   const names = text === undefined || text === '' ? [] : text.split(',');
   return names.map((name) => {
     const known = faults.find((fault) => fault === name);
-    if (known === undefined)
+    if (known === undefined) {
       throw new StackError(`--chaos ${name} is unknown.`, `There are ${faults.join(', ')}.`);
+    }
     return known;
   });
 }
@@ -209,8 +228,9 @@ function phasesOf(names: readonly string[]): readonly Phase[] {
   if (names.length === 0) return phases;
   return names.map((name) => {
     const known = phases.find((phase) => phase === name);
-    if (known === undefined)
+    if (known === undefined) {
       throw new StackError(`There are no ${name} specs.`, `There are ${phases.join(', ')}.`);
+    }
     return known;
   });
 }

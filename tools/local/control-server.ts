@@ -16,7 +16,7 @@ export interface StackFile {
 
 /**
  * Lets other processes, e.g. the specs of test/stack, do to a running stack what faults do:
- * `POST /apps/<name>/kill`, `POST /apps/<name>/restart`, `POST /redis/flush`, `GET /`. Listens on 127.0.0.1 below a path that
+ * `POST /apps/<name>/kill/<signal>`, `POST /apps/<name>/restart`, `POST /redis/flush`, `GET /`. Listens on 127.0.0.1 below a path that
  * only a reader of the run's folder can know. Each answer is sent when the deed is done.
  */
 export class ControlServer {
@@ -65,9 +65,9 @@ async function serve(
       return answer(response, 200, { addresses, logs, processes });
     }
     if (request.method !== 'POST') return answer(response, 405, 'POST');
-    const [, kind, name = '', deed] = path.split('/');
+    const [, kind, name = '', deed, signal] = path.split('/');
     if (kind === 'redis' && name === 'flush') await stack.flushRedis();
-    else if (kind === 'apps' && deed === 'kill') await stack.app(name).kill('SIGKILL');
+    else if (kind === 'apps' && deed === 'kill') await stack.app(name).kill(signal as NodeJS.Signals);
     else if (kind === 'apps' && deed === 'restart') await stack.app(name).restart();
     else return answer(response, 404, 'not found');
     answer(response, 200, 'done');

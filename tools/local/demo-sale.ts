@@ -30,51 +30,48 @@ export async function openSale(
   items: readonly DemoItem[],
 ): Promise<void> {
   const now = Date.now();
-  const body = {
-    sale: {
-      id,
-      name,
-      currency: 'EUR',
-      opensAt: new Date(now - 1000).toISOString(),
-      closesAt: new Date(now + openForMs).toISOString(),
-      reservationTtlSeconds,
-      items: items.map(({ sku, unitPrice, limitPerBuyer, stock }) => ({
-        sku,
-        unitPrice,
-        limitPerBuyer,
-        stock,
-      })),
-    },
-    products: items.map(({ sku, name }) => ({ sku, name })),
+  const sale = {
+    id,
+    name,
+    currency: 'EUR',
+    opensAt: new Date(now - 1000).toISOString(),
+    closesAt: new Date(now + openForMs).toISOString(),
+    reservationTtlSeconds,
+    items,
   };
   const response = await fetch(`${shop.gateway}/api/admin/sales`, {
     method: 'POST',
     headers: { authorization: `Bearer ${shop.adminToken}`, 'content-type': 'application/json' },
-    body: JSON.stringify(body),
+    body: JSON.stringify(sale),
     signal: AbortSignal.timeout(requestTimeoutMs),
   });
-  if (response.ok) return;
-  throw new StackError(
-    `The demo sale could not be opened: the gateway answered ${response.status}.`,
-    "Look into the gateway's and the catalog's logs in .local/logs.",
-    { evidence: [(await response.text()).slice(0, 500)] },
-  );
+  if (!response.ok) throw await refusal(response);
 }
 
-/** Whether buyers can still order in the sale: it is open and its window has not passed. */
-async function isOpen(shop: Shop, id: string): Promise<'open' | 'over' | 'unknown'> {
+/** Whether buyers can still order the first item of the sale. */
+async function stateOf(shop: Shop, id: string): Promise<'open' | 'over' | 'unknown'> {
   const response = await fetch(`${shop.gateway}/api/sales/${id}`, {
     signal: AbortSignal.timeout(requestTimeoutMs),
   });
   if (response.status === 404) return 'unknown';
-  const answer = (await response.json()) as { sale?: SaleAnswer } & SaleAnswer;
-  const { state, closesAt } = answer.sale ?? answer;
-  return state === 'OPEN' && Date.parse(closesAt ?? '') > Date.now() ? 'open' : 'over';
+  if (!response.ok) throw await refusal(response);
+  const { state, closesAt, items } = (await response.json()) as SaleAnswer;
+  const soldOut = items?.[0]?.stock?.available === 0;
+  return state === 'OPEN' && Date.parse(closesAt ?? '') > Date.now() && !soldOut ? 'open' : 'over';
 }
 
 interface SaleAnswer {
   readonly state?: string;
   readonly closesAt?: string;
+  readonly items?: readonly { readonly stock?: { readonly available: number } }[];
+}
+
+async function refusal(response: Response): Promise<StackError> {
+  return new StackError(
+    `The demo sale could not be opened: the gateway answered ${response.status}.`,
+    "Look into the gateway's and the catalog's logs in .local/logs.",
+    { evidence: [(await response.text()).slice(0, 500)] },
+  );
 }
 
 /**
@@ -85,7 +82,7 @@ interface SaleAnswer {
 export async function ensureDemoSale(shop: Shop, items: readonly DemoItem[]): Promise<string> {
   for (let i = 1; ; i++) {
     const id = i === 1 ? 'demo' : `demo-${i}`;
-    const state = await isOpen(shop, id);
+    const state = await stateOf(shop, id);
     if (state === 'open') return id;
     if (state === 'unknown') {
       await openSale(shop, id, 'Demo sale', items);

@@ -39,22 +39,31 @@ export async function runDemo(stack: LocalStack, o: DemoOptions): Promise<number
   const end = new AbortController();
   const chaos =
     o.chaos.length === 0 ? undefined : causeFaults(stack, o, AbortSignal.any([o.signal, end.signal]));
-  const rush = await rushCommand(stack, o, [
-    ...['run', '--gateway', stack.addresses.gateway, '--sale', sale, '--sku', sku],
-    ...['--buyers', String(o.buyers), '--rate', String(o.rate), '--out', accepted],
+  const rush = await rushCommand(stack, memory, o, [
+    'run',
+    '--gateway',
+    stack.addresses.gateway,
+    '--sale',
+    sale,
+    '--sku',
+    sku,
+    '--buyers',
+    String(o.buyers),
+    '--rate',
+    String(o.rate),
+    '--out',
+    accepted,
   ]);
   end.abort();
   await chaos;
-  const verify = await rushCommand(stack, o, [
-    ...[
-      'verify',
-      '--brokers',
-      stack.addresses.kafka,
-      '--accepted',
-      accepted,
-      '--wait',
-      String(settleSeconds),
-    ],
+  const verify = await rushCommand(stack, memory, o, [
+    'verify',
+    '--brokers',
+    stack.addresses.kafka,
+    '--accepted',
+    accepted,
+    '--wait',
+    String(settleSeconds),
     // With fewer buyers than pieces, how many are confirmed depends on how many came through.
     ...(o.buyers >= o.stock ? ['--expect-confirmed', String(o.stock)] : []),
   ]);
@@ -70,13 +79,21 @@ export async function runDemo(stack: LocalStack, o: DemoOptions): Promise<number
   return failed.length === 0 ? 0 : 1;
 }
 
-async function rushCommand(stack: LocalStack, o: DemoOptions, args: string[]): Promise<number> {
+async function rushCommand(
+  stack: LocalStack,
+  memory: MemoryGauge,
+  o: DemoOptions,
+  args: string[],
+): Promise<number> {
   const { signal, print } = o;
   const told = await runCommand(process.execPath, [mainOf('rush'), ...args], {
     cwd: stack.path,
     signal,
     onLine: print,
-    onSpawn: (pid) => stack.adopt('rush', pid),
+    onSpawn: (pid) => {
+      stack.adopt('rush', pid);
+      memory.watch(args[0] === 'run' ? 'the buyers' : 'the verifier', pid);
+    },
   });
   return told.code;
 }
@@ -117,10 +134,16 @@ class MemoryGauge {
   private readonly timer: NodeJS.Timeout;
   private peakOfApps = 0;
   private readonly peaks = new Map<string, number>();
+  private readonly others = new Map<string, number>([['its bootstrap', process.ppid]]);
 
   constructor(stack: LocalStack) {
     this.stack = stack;
     this.timer = setInterval(() => this.sample(), sampleMs);
+  }
+
+  /** Looks at a process that is not one of the stack's, too. */
+  watch(name: string, pid: number): void {
+    this.others.set(name, pid);
   }
 
   stop(): void {
@@ -137,8 +160,9 @@ class MemoryGauge {
     }
     const count = this.stack.apps.length;
     print(`  ${`${count} app processes`.padEnd(16)} ${megabytes(appsNow)} ${megabytes(this.peakOfApps)}`);
-    if (toMb(this.peakOfApps) > appLimitMb)
+    if (toMb(this.peakOfApps) > appLimitMb) {
       print(`  more than the ${appLimitMb} MB that the apps should need`);
+    }
   }
 
   private sample(): void {
@@ -155,7 +179,7 @@ class MemoryGauge {
     return [
       ...nodes.map((node): [string, number] => [node.name, node.residentBytes]),
       ['this tool', process.memoryUsage.rss()],
-      ['its bootstrap', residentBytes(process.ppid) ?? 0],
+      ...[...this.others].map(([name, pid]): [string, number] => [name, residentBytes(pid) ?? 0]),
     ];
   }
 }

@@ -61,7 +61,8 @@ export async function infraSpecs(
     ...jvm,
     ...heap,
     `-Dlog4j2.configurationFile=${log4j}`,
-    ...['-cp', classpath],
+    '-cp',
+    classpath,
     ...rest,
   ];
   await formatKafka(programs.java, (...rest) => java(kafkaHeap, ...rest), data);
@@ -90,8 +91,16 @@ export async function infraSpecs(
       command: programs.redis,
       // No persistence: what Redis holds is rebuilt from the log.
       args: [
-        ...['--port', String(ports.redis), '--bind', '127.0.0.1', '--dir', join(data, 'redis')],
-        ...['--save', '', '--appendonly', 'no'],
+        '--port',
+        String(ports.redis),
+        '--bind',
+        '127.0.0.1',
+        '--dir',
+        join(data, 'redis'),
+        '--save',
+        '',
+        '--appendonly',
+        'no',
       ],
       logFile: join(logs, 'redis.log'),
       ready: () => redisReady(ports.redis),

@@ -71,7 +71,11 @@ async function fetchThroughMaven(o: {
     last = await maven(
       [
         ...(offline ? ['-o'] : ['-U']),
-        ...['-B', '-f', pom, `-Dmdep.outputFile=${list}`, '-Dmdep.pathSeparator=\n'],
+        '-B',
+        '-f',
+        pom,
+        `-Dmdep.outputFile=${list}`,
+        '-Dmdep.pathSeparator=\n',
         ...(o.redis ? ['-Predis'] : []),
         'dependency:build-classpath',
       ],

@@ -28,8 +28,9 @@ export async function findJava(env: NodeJS.ProcessEnv = process.env): Promise<st
   if (version === undefined || told.code !== 0) {
     throw new StackError(`\`${java} -version\` does not work.`, install, { evidence: told.lines.slice(-5) });
   }
-  if (version < oldest)
+  if (version < oldest) {
     throw new StackError(`Kafka needs Java ${oldest}, and ${java} is Java ${version}.`, install);
+  }
   return java;
 }
 

@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, rm, statfs } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { appInstances, appSpec, builtApps } from './apps.ts';
@@ -8,17 +6,14 @@ import { ensureBuilt } from './build.ts';
 import { findPrograms, infraSpecs } from './infra.ts';
 import type { ManagedProcess, ProcessSpec } from './managed-process.ts';
 import { local, paths } from './paths.ts';
-import { PortPicker } from './ports.ts';
 import { type Print, step, toTerminal } from './progress.ts';
 import { recoverRuns, RunFolder } from './run-folder.ts';
+import { readSecrets, type Secrets } from './secrets.ts';
+import { addressesOf, appEnv, clientEnv, type StackAddresses } from './stack-addresses.ts';
 import { StackError } from './stack-error.ts';
+import { type AskedPorts, pickPorts, type StackPorts } from './stack-ports.ts';
 import { Supervisor } from './supervisor.ts';
 import { findJaeger, jaegerSpec, memoryStoreSpec } from './trace-store.ts';
-
-/** Ports that somebody insists on; the others are the usual ones when free, else any free ones. */
-export type AskedPorts = Partial<
-  Record<'gateway' | 'zookeeper' | 'kafka' | 'redis' | 'otlp' | 'traces', number>
->;
 
 /** What to start and how. */
 export interface LocalStackOptions {
@@ -39,21 +34,6 @@ export interface LocalStackOptions {
   /** Something the stack cannot live without has died: it should be stopped. */
   readonly onFatal?: (error: StackError) => void;
   readonly signal?: AbortSignal;
-}
-
-/** Where everything is, for people and tests. */
-export interface StackAddresses {
-  readonly zookeeper: string;
-  readonly kafka: string;
-  readonly redis: string;
-  /** Base URL of the REST side. */
-  readonly gateway: string;
-  /** OTLP over gRPC. */
-  readonly otlp: string;
-  /** Base URL of the trace query API. */
-  readonly traces: string;
-  /** `host:port` of each instance's gRPC server. */
-  readonly grpc: Readonly<Record<string, string>>;
 }
 
 const neededBytes = 600 * 1024 * 1024;
@@ -250,23 +230,6 @@ export class LocalStack {
   }
 }
 
-interface StackPorts {
-  readonly zookeeper: number;
-  readonly kafka: number;
-  readonly kafkaController: number;
-  readonly redis: number;
-  readonly otlp: number;
-  readonly http: number;
-  readonly gateway: number;
-  readonly grpc: Readonly<Record<string, number>>;
-  readonly health: Readonly<Record<string, number>>;
-}
-
-interface Secrets {
-  readonly ADMIN_TOKEN: string;
-  readonly TOKEN_SECRET: string;
-}
-
 async function requireSpace(): Promise<void> {
   await mkdir(local, { recursive: true });
   const { bavail, bsize } = await statfs(local);
@@ -279,48 +242,6 @@ async function requireSpace(): Promise<void> {
   );
 }
 
-async function pickPorts(asked: AskedPorts): Promise<StackPorts> {
-  const picker = new PortPicker();
-  // Those that were asked for come first, or another one might take their place.
-  const required: Partial<Record<keyof AskedPorts, number>> = {};
-  for (const [name, port] of Object.entries(asked) as [keyof AskedPorts, number | undefined][]) {
-    if (port !== undefined) required[name] = await picker.require(port, `--${name}-port`);
-  }
-  const pick = async (name: keyof AskedPorts, usual: number) => required[name] ?? (await picker.pick(usual));
-  const ports = {
-    zookeeper: await pick('zookeeper', 2181),
-    kafka: await pick('kafka', 9092),
-    kafkaController: await picker.pick(9093),
-    redis: await pick('redis', 6379),
-    otlp: await pick('otlp', 4317),
-    http: await pick('traces', 16686),
-    gateway: await pick('gateway', 3000),
-  };
-  const grpc: Record<string, number> = {};
-  const health: Record<string, number> = {};
-  for (const { name, grpcPort } of appInstances) {
-    grpc[name] = await picker.pick(grpcPort);
-    health[name] = await picker.pick(grpcPort + 100);
-  }
-  return { ...ports, grpc, health };
-}
-
-/** Kept with the data, so that a buyer's token outlives a restart; ADMIN_TOKEN and TOKEN_SECRET of the environment win. */
-async function readSecrets(folder: string): Promise<Secrets> {
-  const file = join(folder, 'secrets.json');
-  const known = existsSync(file) ? (JSON.parse(await readFile(file, 'utf8')) as Secrets) : undefined;
-  const secrets = known ?? { ADMIN_TOKEN: randomToken(18), TOKEN_SECRET: randomToken(32) };
-  if (!known) await writeFile(file, JSON.stringify(secrets), { mode: 0o600 });
-  return {
-    ADMIN_TOKEN: process.env.ADMIN_TOKEN || secrets.ADMIN_TOKEN,
-    TOKEN_SECRET: process.env.TOKEN_SECRET || secrets.TOKEN_SECRET,
-  };
-}
-
-function randomToken(bytes: number): string {
-  return randomBytes(bytes).toString('base64url');
-}
-
 async function traceStore(
   ports: StackPorts,
   folders: { data: string; logs: string },
@@ -330,40 +251,4 @@ async function traceStore(
   if (jaeger === undefined) return memoryStoreSpec(ports, folders.logs);
   print(`Traces go to Jaeger (${jaeger})`);
   return jaegerSpec(jaeger, ports, folders);
-}
-
-function addressesOf(ports: StackPorts): StackAddresses {
-  return {
-    zookeeper: `127.0.0.1:${ports.zookeeper}`,
-    kafka: `127.0.0.1:${ports.kafka}`,
-    redis: `redis://127.0.0.1:${ports.redis}`,
-    gateway: `http://127.0.0.1:${ports.gateway}`,
-    otlp: `http://127.0.0.1:${ports.otlp}`,
-    traces: `http://127.0.0.1:${ports.http}`,
-    grpc: Object.fromEntries(Object.entries(ports.grpc).map(([name, port]) => [name, `127.0.0.1:${port}`])),
-  };
-}
-
-function clientEnv(addresses: StackAddresses, adminToken: string, logs: string): Record<string, string> {
-  const { zookeeper, kafka, redis, gateway, traces } = addresses;
-  return {
-    ZOOKEEPER: zookeeper,
-    KAFKA_BROKERS: kafka,
-    REDIS_URL: redis,
-    GATEWAY_URL: gateway,
-    TRACES_URL: traces,
-    ADMIN_TOKEN: adminToken,
-    STACK_LOGS: logs,
-  };
-}
-
-function appEnv(addresses: StackAddresses, secrets: Secrets): Record<string, string> {
-  return {
-    ZOOKEEPER: addresses.zookeeper,
-    KAFKA_BROKERS: addresses.kafka,
-    REDIS_URL: addresses.redis,
-    OTEL_EXPORTER_OTLP_ENDPOINT: addresses.otlp,
-    NODE_ENV: 'production',
-    ...secrets,
-  };
 }

@@ -140,7 +140,8 @@ export class ManagedProcess {
     const spawnedAt = performance.now();
     const deadline = spawnedAt + readyTimeoutMs;
     let lastAnswer: unknown;
-    while (this.running && performance.now() < deadline && !signal?.aborted) {
+    while (this.running && performance.now() < deadline) {
+      signal?.throwIfAborted();
       try {
         await Promise.race([ready(), this.exited.then(() => Promise.reject(new Error('ended')))]);
         this.readied = true;
@@ -151,7 +152,7 @@ export class ManagedProcess {
       }
       await Promise.race([pause(askAgainMs), this.exited]);
     }
-    if (signal?.aborted) throw signal.reason;
+    signal?.throwIfAborted();
     const failure = this.failure(lastAnswer, readyTimeoutMs);
     await this.stop();
     throw failure;
@@ -173,6 +174,8 @@ export class ManagedProcess {
     this.expected = true;
     if (pid === undefined) return this.exited;
     signalGroup(pid, 'SIGTERM');
+    // A frozen one would not hear it.
+    signalGroup(pid, 'SIGCONT');
     const patience = setTimeout(() => signalGroup(pid, 'SIGKILL'), this.spec.stopTimeoutMs ?? 10_000);
     await this.exited;
     clearTimeout(patience);
@@ -180,11 +183,15 @@ export class ManagedProcess {
     signalGroup(pid, 'SIGKILL');
   }
 
-  /** Ends it at once, as a crash would. Resolves when it is gone. */
+  /**
+   * Sends a signal to its group, as a fault would. SIGKILL ends it at once and resolves when it is gone; SIGSTOP freezes it
+   * until SIGCONT.
+   */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    this.expected = true;
+    const ends = signal !== 'SIGSTOP' && signal !== 'SIGCONT';
+    if (ends) this.expected = true;
     if (this.pid !== undefined) signalGroup(this.pid, signal);
-    await this.exited;
+    if (ends) await this.exited;
   }
 
   private onLine(line: string, log: WriteStream | undefined): void {

@@ -31,8 +31,9 @@ interface Count {
 
 const jestArgs: Record<Phase, readonly string[]> = {
   unit: ['--testPathIgnorePatterns', '/node_modules/', '\\.real\\.spec\\.ts$', '--maxWorkers', '2'],
-  real: ['--testMatch', '**/*.real.spec.ts', '--runInBand'],
-  stack: ['--testMatch', '**/test/**/*.spec.ts', '--runInBand'],
+  // A connection that a failed spec left open must not keep the run from ending.
+  real: ['--testMatch', '**/*.real.spec.ts', '--runInBand', '--forceExit'],
+  stack: ['--testMatch', '**/test/**/*.spec.ts', '--runInBand', '--forceExit'],
 };
 
 /** Runs the phases one after the other, each with servers of its own. @returns the exit code; the last line has the counts. */
@@ -54,7 +55,11 @@ async function runPhase(phase: Phase, o: TestOptions): Promise<Count> {
   if (o.reuse) return runJest(phase, await runningStackEnv(), o);
   const { print, signal } = o;
   const stack = await LocalStack.start({
-    ...{ name: `test-${phase}`, apps: phase === 'stack', temporary: true, print, signal },
+    name: `test-${phase}`,
+    apps: phase === 'stack',
+    temporary: true,
+    print,
+    signal,
     onFatal: (error) => print(error.message),
   });
   o.onStack(stack);
@@ -89,8 +94,15 @@ async function runJest(
   const told = await runCommand(
     process.execPath,
     [
-      ...['--experimental-vm-modules', '--no-warnings', join(root, 'node_modules', 'jest', 'bin', 'jest.js')],
-      ...['--rootDir', root, '--passWithNoTests', '--json', '--outputFile', result],
+      '--experimental-vm-modules',
+      '--no-warnings',
+      join(root, 'node_modules', 'jest', 'bin', 'jest.js'),
+      '--rootDir',
+      root,
+      '--passWithNoTests',
+      '--json',
+      '--outputFile',
+      result,
       ...jestArgs[phase],
       // The argument before may be a list: only an option ends it.
       ...(o.filter === undefined ? [] : ['--testPathPatterns', o.filter]),

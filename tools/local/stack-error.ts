@@ -19,7 +19,7 @@ const noSpace = /ENOSPC|No space left on device|not enough space on the disk/i;
 /** The error of a full disk, when that is what `error` or the log lines tell of. */
 export function diskFull(error: unknown, lines: readonly string[] = []): StackError | undefined {
   if (error instanceof StackError && error.message.startsWith('The disk is full')) return error;
-  const told = [error instanceof Error ? `${error.name} ${error.message}` : String(error ?? ''), ...lines];
+  const told = error instanceof Error ? [error.message, ...lines] : lines;
   if (!told.some((line) => noSpace.test(line))) return undefined;
   return new StackError('The disk is full.', 'Free at least 1 GB and run the command again.', {
     cause: error,

@@ -28,7 +28,10 @@ export function memoryStoreSpec(ports: TracePorts, logs: string): ProcessSpec {
     args: [
       '--max-old-space-size=256',
       join(root, 'tools', 'trace-store', 'main.ts'),
-      ...['--otlp-port', String(ports.otlp), '--http-port', String(ports.http)],
+      '--otlp-port',
+      String(ports.otlp),
+      '--http-port',
+      String(ports.http),
     ],
     logFile: join(logs, 'traces.log'),
     ready: () => httpReady(ports.http, '/api/services'),

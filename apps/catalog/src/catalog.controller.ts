@@ -55,15 +55,15 @@ export class CatalogController {
   }
 
   @Rpc(service, 'openSale')
-  async openSale(request: catalog.OpenSaleRequest, call?: CallContext): Promise<catalog.OpenSaleResponse> {
-    return { sale: await this.admin.open(checkSale(request), call?.signal) };
+  async openSale(request: catalog.OpenSaleRequest, call: CallContext): Promise<catalog.OpenSaleResponse> {
+    return { sale: await this.admin.open(checkSale(request), call.signal) };
   }
 
   @Rpc(service, 'closeSale')
   async closeSale(
     { saleId }: catalog.CloseSaleRequest,
-    call?: CallContext,
+    call: CallContext,
   ): Promise<catalog.CloseSaleResponse> {
-    return { sale: await this.admin.close(saleId, call?.signal) };
+    return { sale: await this.admin.close(saleId, call.signal) };
   }
 }

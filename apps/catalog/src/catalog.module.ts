@@ -1,10 +1,14 @@
 import { Module } from '@nestjs/common';
 import { CatalogController } from './catalog.controller.ts';
+import { OpenSalesGauge } from './open-sales-gauge.ts';
 import { SaleAdmin } from './sale-admin.ts';
 import { SaleDoors } from './sale-doors.ts';
 import { CatalogLog } from './store/catalog-log.ts';
 import { CatalogView } from './store/catalog-view.ts';
 
 /** Catalog: what is sold, when, at which price and in which amounts. */
-@Module({ controllers: [CatalogController], providers: [CatalogView, CatalogLog, SaleDoors, SaleAdmin] })
+@Module({
+  controllers: [CatalogController],
+  providers: [CatalogView, CatalogLog, SaleDoors, SaleAdmin, OpenSalesGauge],
+})
 export class CatalogModule {}

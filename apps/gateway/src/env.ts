@@ -7,7 +7,11 @@ export const gatewayEnv = z.object({
   /** Signs buyer tokens; every gateway instance has the same. */
   TOKEN_SECRET: z.string().min(16),
   /** How long a buyer token is good, in seconds. */
-  TOKEN_TTL_SECONDS: z.coerce.number().int().min(60).default(24 * 60 * 60),
+  TOKEN_TTL_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(60)
+    .default(24 * 60 * 60),
   /** What an admin presents as a bearer token. */
   ADMIN_TOKEN: z.string().min(8),
   /** Order requests under way at once; the next one is refused with 429. */

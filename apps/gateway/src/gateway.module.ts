@@ -1,4 +1,88 @@
 import type { Clock } from '@flashmesh/core';
+import { EventProducer, KafkaConnection } from '@flashmesh/messaging';
 import { InjectClock, InjectEnv, InjectLogger } from '@flashmesh/service';
 import type { Logger } from '@flashmesh/telemetry';
 import { Injectable, Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { Redis } from 'ioredis';
+import { InFlight } from './admission/in-flight.ts';
+import { AdminToken } from './auth/admin.guard.ts';
+import { BuyerTokens } from './auth/buyer-tokens.ts';
+import type { GatewayEnv } from './env.ts';
+import { ProblemFilter } from './http/problem.filter.ts';
+import { EventMarks } from './ingest/event-marks.ts';
+import { IngestController } from './ingest/ingest.controller.ts';
+import { Ingest } from './ingest/ingest.ts';
+import { OrderChanges } from './live/order-changes.ts';
+import { OrderEventsController } from './live/order-events.controller.ts';
+import { OrderStreams } from './live/order-stream.ts';
+import { AdminController } from './rest/admin.controller.ts';
+import { CatalogController } from './rest/catalog.controller.ts';
+import { HealthController } from './rest/health.controller.ts';
+import { OrdersController } from './rest/orders.controller.ts';
+import { SessionsController } from './rest/sessions.controller.ts';
+
+/** What the platform provides under names, for the factories below. */
+@Injectable()
+class Platform {
+  readonly env: GatewayEnv;
+  readonly logger: Logger;
+  readonly clock: Clock;
+
+  constructor(@InjectEnv() env: GatewayEnv, @InjectLogger() logger: Logger, @InjectClock() clock: Clock) {
+    this.env = env;
+    this.logger = logger;
+    this.clock = clock;
+  }
+}
+
+/** The gateway: REST and server-sent events for buyers and admins, gRPC for systems that push events. */
+@Module({
+  controllers: [
+    OrdersController,
+    SessionsController,
+    CatalogController,
+    AdminController,
+    HealthController,
+    OrderEventsController,
+    IngestController,
+  ],
+  providers: [
+    Platform,
+    OrderChanges,
+    { provide: APP_FILTER, useClass: ProblemFilter },
+    {
+      provide: BuyerTokens,
+      inject: [Platform],
+      useFactory: ({ env, clock }: Platform) =>
+        new BuyerTokens({ secret: env.TOKEN_SECRET, ttlSeconds: env.TOKEN_TTL_SECONDS, clock }),
+    },
+    {
+      provide: AdminToken,
+      inject: [Platform],
+      useFactory: ({ env }: Platform) => new AdminToken(env.ADMIN_TOKEN),
+    },
+    {
+      provide: InFlight,
+      inject: [Platform],
+      useFactory: ({ env }: Platform) => new InFlight(env.GATEWAY_MAX_IN_FLIGHT),
+    },
+    {
+      provide: OrderStreams,
+      inject: [Platform, OrderChanges],
+      useFactory: ({ env, clock, logger }: Platform, changes: OrderChanges) =>
+        new OrderStreams({ changes, clock, logger, limit: env.GATEWAY_MAX_STREAMS }),
+    },
+    {
+      provide: Ingest,
+      inject: [Platform, Redis, KafkaConnection, EventProducer],
+      useFactory: (
+        { clock, logger }: Platform,
+        redis: Redis,
+        kafka: KafkaConnection,
+        producer: EventProducer,
+      ) => new Ingest({ marks: new EventMarks(redis), kafka, producer, logger, clock }),
+    },
+  ],
+})
+export class GatewayModule {}

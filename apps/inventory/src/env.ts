@@ -2,8 +2,8 @@ import type { ServiceEnv } from '@flashmesh/service';
 import { z } from 'zod';
 
 const shape = {
-  /** Commands that may wait in a partition before admission answers BUSY. */
-  ADMISSION_MAX_BACKLOG: z.coerce.number().int().min(1).default(20_000),
+  /** How long commands may wait in the log before admission answers BUSY, in milliseconds. */
+  ADMISSION_MAX_WAIT_MS: z.coerce.number().int().min(1).default(5000),
   /** How old the stock may be that admission and GetStock look at, in milliseconds. */
   STOCK_VIEW_MS: z.coerce.number().int().min(1).default(50),
   /** How often the elected leader looks for unpaid reservations, in milliseconds. */

@@ -7,7 +7,7 @@ import { Controller } from '@nestjs/common';
 import { admit } from './domain/admission.ts';
 import { requireId, requirePositive, requireText } from './domain/command.ts';
 import type { InventoryEnv } from './env.ts';
-import { StockStore } from './store/stock-store.ts';
+import { COMMAND_BATCH, StockStore } from './store/stock-store.ts';
 import { StockView } from './store/stock-view.ts';
 
 const ADMISSIONS = {
@@ -32,7 +32,7 @@ export class InventoryController {
     this.env = env;
   }
 
-  @OnEvent(topics.inventoryCommands, { batch: 200 })
+  @OnEvent(topics.inventoryCommands, { batch: COMMAND_BATCH })
   async onCommands(events: IncomingEvent<inventory.InventoryCommand>[]): Promise<void> {
     await this.store.apply(events);
   }
@@ -41,7 +41,7 @@ export class InventoryController {
   async checkAdmission(request: inventory.CheckAdmissionRequest): Promise<inventory.CheckAdmissionResponse> {
     const quantity = requirePositive('quantity', request.quantity);
     const seen = await this.view.look(requireId('sku', request.sku));
-    const verdict = admit(seen, quantity, this.env.ADMISSION_MAX_BACKLOG);
+    const verdict = admit(seen, quantity, this.env.ADMISSION_MAX_WAIT_MS);
     return { admission: ADMISSIONS[verdict] };
   }
 

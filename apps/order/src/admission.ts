@@ -1,18 +1,25 @@
-import { inventory } from '@flashmesh/contracts';
 import { Cache } from '@flashmesh/cache';
+import { inventory } from '@flashmesh/contracts';
 import { type Clock, FlashmeshError, unavailable } from '@flashmesh/core';
-import type { MeshClient } from '@flashmesh/rpc';
+import { InjectClient, type MeshClient } from '@flashmesh/rpc';
+import { InjectClock } from '@flashmesh/service';
+import { Injectable } from '@nestjs/common';
 
 /** How long a verdict is good for: short enough to notice that units came back, long enough to spare inventory a rush. */
 const VERDICT_TTL_MS = 50;
 const BUSY_RETRY_AFTER_MS = 1000;
 
 /** Asks inventory whether an order has a chance; orders that want the same at the same moment share the question. */
+@Injectable()
 export class Admission {
   private readonly verdicts: Cache<inventory.Admission>;
   private readonly client: MeshClient<typeof inventory.InventoryServiceDefinition>;
 
-  constructor(client: MeshClient<typeof inventory.InventoryServiceDefinition>, clock: Clock) {
+  constructor(
+    @InjectClient(inventory.InventoryServiceDefinition)
+    client: MeshClient<typeof inventory.InventoryServiceDefinition>,
+    @InjectClock() clock: Clock,
+  ) {
     this.client = client;
     this.verdicts = new Cache({
       name: 'admission',
@@ -40,9 +47,14 @@ export class Admission {
       case inventory.Admission.SOLD_OUT:
         throw new FlashmeshError('failed_precondition', 'SOLD_OUT', `${sku} is sold out`);
       case inventory.Admission.BUSY:
-        throw new FlashmeshError('resource_exhausted', 'BUSY', 'more orders wait than can be worked off soon', {
-          retryAfterMs: BUSY_RETRY_AFTER_MS,
-        });
+        throw new FlashmeshError(
+          'resource_exhausted',
+          'BUSY',
+          'more orders wait than can be worked off soon',
+          {
+            retryAfterMs: BUSY_RETRY_AFTER_MS,
+          },
+        );
       case inventory.Admission.UNKNOWN_SKU:
       case inventory.Admission.UNSPECIFIED:
       case inventory.Admission.UNRECOGNIZED:

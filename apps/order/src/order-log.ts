@@ -1,10 +1,12 @@
-import type { EventProducer } from '@flashmesh/messaging';
+import { EventProducer } from '@flashmesh/messaging';
 import { eventKindOf, type Message, orderEvent, reserveCommand, unitsCommand } from './domain/messages.ts';
 import type { OrderRecord, PlacedOrder } from './domain/order.ts';
+import { Injectable } from '@nestjs/common';
 
 /**
  * Puts what concerns an order on the log, as part of the trace that is active: each call resolves when the brokers have it.
  */
+@Injectable()
 export class OrderLog {
   private readonly producer: EventProducer;
 

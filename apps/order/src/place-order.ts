@@ -1,15 +1,17 @@
 import type { catalog, order } from '@flashmesh/contracts';
 import { type Clock, FlashmeshError } from '@flashmesh/core';
+import { InjectClock } from '@flashmesh/service';
 import { traceparentOf } from '@flashmesh/telemetry';
-import type { Admission } from './admission.ts';
+import { Injectable } from '@nestjs/common';
+import { Admission } from './admission.ts';
 import type { OrderRecord, PlacedOrder } from './domain/order.ts';
 import { fingerprintOf, orderIdOf } from './domain/order-id.ts';
 import { checkRequest } from './domain/request.ts';
 import { orderableItem } from './domain/sale-rules.ts';
-import type { OrderLog } from './order-log.ts';
+import { OrderLog } from './order-log.ts';
 import { Presence } from './presence.ts';
-import type { SaleDirectory } from './sale-directory.ts';
-import type { OrderStore } from './store/order-store.ts';
+import { SaleDirectory } from './sale-directory.ts';
+import { OrderStore } from './store/order-store.ts';
 
 /** An order that was accepted, now or by an earlier call with the same key. */
 export interface Accepted {
@@ -21,6 +23,7 @@ export interface Accepted {
  * Takes orders. When {@link PlaceOrder.place} has answered, the order is on the log and in the view, or in every view that
  * will be rebuilt from that log: nothing that is lost afterwards can lose it.
  */
+@Injectable()
 export class PlaceOrder {
   private readonly store: OrderStore;
   private readonly sales: SaleDirectory;
@@ -34,7 +37,7 @@ export class PlaceOrder {
     sales: SaleDirectory,
     admission: Admission,
     log: OrderLog,
-    clock: Clock,
+    @InjectClock() clock: Clock,
   ) {
     this.store = store;
     this.sales = sales;
@@ -85,8 +88,17 @@ export class PlaceOrder {
     { buyerId, saleId, sku, quantity, paymentMethod }: order.PlaceOrderRequest,
   ): PlacedOrder {
     return {
-      ...{ id, buyerId, saleId, sku, quantity, unitPrice, currency, paymentMethod, fingerprint },
-      ...{ limitPerBuyer, reservationTtlSeconds },
+      id,
+      buyerId,
+      saleId,
+      sku,
+      quantity,
+      unitPrice,
+      currency,
+      paymentMethod,
+      fingerprint,
+      limitPerBuyer,
+      reservationTtlSeconds,
       placedAt: this.clock.now(),
       traceparent: traceparentOf(),
     };

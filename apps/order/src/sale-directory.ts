@@ -1,35 +1,36 @@
 import { Cache } from '@flashmesh/cache';
 import { catalog } from '@flashmesh/contracts';
 import { type Clock, FlashmeshError, messageOf } from '@flashmesh/core';
-import type { MeshClient } from '@flashmesh/rpc';
+import { InjectClient, type MeshClient } from '@flashmesh/rpc';
+import { InjectClock, InjectLogger } from '@flashmesh/service';
 import type { Logger } from '@flashmesh/telemetry';
-import { ChildrenView, type ZooKeeper } from '@flashmesh/zookeeper';
-import type { Redis } from 'ioredis';
+import { ChildrenView, ZooKeeper } from '@flashmesh/zookeeper';
+import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Redis } from 'ioredis';
 
 /** One node a sale: catalog writes it whenever the sale's state changes. */
 const SALES_PATH = '/flashmesh/sales';
-
-/** What the directory is made of. */
-export interface SaleDirectoryOptions {
-  readonly client: MeshClient<typeof catalog.CatalogServiceDefinition>;
-  readonly redis: Redis;
-  readonly zookeeper: ZooKeeper;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
 
 /**
  * What the shop sells, as catalog knows it: from memory, then Redis, then catalog. A change of a sale's node drops what is
  * remembered of it at once; without that, memory is at most 2 s and Redis at most 10 s behind.
  */
-export class SaleDirectory {
+@Injectable()
+export class SaleDirectory implements OnModuleInit, OnApplicationShutdown {
   private readonly cache: Cache<catalog.Sale>;
   private readonly client: MeshClient<typeof catalog.CatalogServiceDefinition>;
   private readonly view: ChildrenView;
   private readonly logger: Logger;
   private known = new Map<string, Buffer>();
 
-  constructor({ client, redis, zookeeper, clock, logger }: SaleDirectoryOptions) {
+  constructor(
+    @InjectClient(catalog.CatalogServiceDefinition)
+    client: MeshClient<typeof catalog.CatalogServiceDefinition>,
+    redis: Redis,
+    zookeeper: ZooKeeper,
+    @InjectClock() clock: Clock,
+    @InjectLogger() logger: Logger,
+  ) {
     this.client = client;
     this.logger = logger;
     this.cache = new Cache<catalog.Sale>({
@@ -43,14 +44,17 @@ export class SaleDirectory {
       clock,
       logger,
     });
-    this.view = new ChildrenView(zookeeper, SALES_PATH, { onChange: (entries) => this.forget(entries) });
+    this.view = new ChildrenView(zookeeper, SALES_PATH, {
+      onChange: (entries) => this.forget(entries),
+      logger,
+    });
   }
 
-  start(): Promise<void> {
+  onModuleInit(): Promise<void> {
     return this.view.start();
   }
 
-  stop(): Promise<void> | void {
+  onApplicationShutdown(): Promise<void> {
     return this.view.stop();
   }
 
@@ -58,7 +62,9 @@ export class SaleDirectory {
   async get(saleId: string): Promise<catalog.Sale> {
     const sale = await this.cache.get(saleId, (id) => this.load(id));
     if (sale) return sale;
-    throw new FlashmeshError('not_found', 'SALE_NOT_FOUND', `there is no sale ${saleId}`, { field: 'saleId' });
+    throw new FlashmeshError('not_found', 'SALE_NOT_FOUND', `there is no sale ${saleId}`, {
+      field: 'saleId',
+    });
   }
 
   private async load(saleId: string): Promise<catalog.Sale | undefined> {

@@ -1,15 +1,17 @@
 import type { payment } from '@flashmesh/contracts';
 import { FlashmeshError, SingleFlight } from '@flashmesh/core';
+import { Injectable } from '@nestjs/common';
 import { type Charge, outcomeOf } from './domain/charge.ts';
 import { checkCharge, checkVoid } from './domain/request.ts';
-import type { LedgerLog } from './ledger-log.ts';
-import type { PaymentProvider } from './provider/payment-provider.ts';
-import type { ChargeView, Seen } from './store/charge-view.ts';
+import { LedgerLog } from './ledger-log.ts';
+import { PaymentProvider } from './provider/payment-provider.ts';
+import { ChargeView, type Seen } from './store/charge-view.ts';
 
 /**
  * Charges and voids, each once per order. The view decides, the ledger is told, and only then is the caller answered. Work
  * that was begun goes on when its caller gives up: the outcome is there when the caller asks again.
  */
+@Injectable()
 export class Charging {
   private readonly charges = new SingleFlight<string, payment.ChargeOutcome>();
   private readonly voids = new SingleFlight<string, boolean>();
@@ -42,8 +44,8 @@ export class Charging {
     const seen = await this.view.step('ask', wanted);
     requireSameMoney(seen.charge, request);
     if (seen.charge.state !== 'PENDING') {
-      await this.tell(seen);
-      return outcomeOf(seen.charge.state);
+      await this.ledger.track(() => this.tell(seen));
+      return this.answer(seen.charge);
     }
     const { outcome, reports } = await this.provider.charge({ orderId, amount, currency, paymentMethod });
     const decided = await this.ledger.track(async () => {
@@ -51,11 +53,15 @@ export class Charging {
       // A notification that comes twice leaves two entries with one id, of which the first counts.
       for (let report = 1; report < reports; report++) await this.ledger.append(after.charge);
       await this.tell(after);
-      return after.charge.state;
+      return after.charge;
     });
-    // A void came first: what the provider took meanwhile goes back.
-    if (decided === 'VOIDED' && outcome === 'accepted') await this.provider.cancel(orderId);
-    return outcomeOf(decided);
+    return this.answer(decided);
+  }
+
+  private async answer({ orderId, state }: Charge): Promise<payment.ChargeOutcome> {
+    // The void came first, and the provider may have been asked to charge at the same moment: what it took goes back.
+    if (state === 'VOIDED') await this.provider.cancel(orderId);
+    return outcomeOf(state);
   }
 
   private voidOnce({ orderId, reason }: payment.VoidRequest): Promise<boolean> {

@@ -1,9 +1,11 @@
 import { type payment, topics } from '@flashmesh/contracts';
-import { type EventProducer, type KafkaConnection, readLog } from '@flashmesh/messaging';
+import { EventProducer, KafkaConnection, readLog } from '@flashmesh/messaging';
+import { Injectable } from '@nestjs/common';
 import type { Charge } from './domain/charge.ts';
 import { entriesOf } from './domain/ledger.ts';
 
 /** The ledger: the truth about money. */
+@Injectable()
 export class LedgerLog {
   private readonly inFlight = new Set<Promise<unknown>>();
   private readonly connection: KafkaConnection;
@@ -38,7 +40,7 @@ export class LedgerLog {
   }
 
   /** Reads every entry from the beginning to the end as of the call, in order for each order. */
-  read(onEntries: (entries: payment.LedgerEntry[]) => Promise<void>): Promise<void> {
-    return readLog(this.connection, topics.ledger, {}, (events) => onEntries(events.map(({ data }) => data)));
+  async read(onEntries: (entries: payment.LedgerEntry[]) => Promise<void>): Promise<void> {
+    await readLog(this.connection, topics.ledger, {}, (events) => onEntries(events.map(({ data }) => data)));
   }
 }

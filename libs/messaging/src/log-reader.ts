@@ -110,7 +110,9 @@ export class LogReader {
         if (records.length > 0) await onRecords(partition, records);
       }
       fruitless = progress ? 0 : fruitless + 1;
-      if (fruitless > MAX_FRUITLESS) throw unavailable('LOG_UNAVAILABLE', `reading ${topic} makes no progress`);
+      if (fruitless > MAX_FRUITLESS) {
+        throw unavailable('LOG_UNAVAILABLE', `reading ${topic} makes no progress`);
+      }
     }
   }
 
@@ -150,7 +152,7 @@ export class LogReader {
 
   /** Tries again with fresh metadata: a leader may have moved, a connection may have broken. */
   private async attempt<T>(what: string, run: () => Promise<T>): Promise<T> {
-    for (let failures = 0; ; ) {
+    for (let failures = 0; ;) {
       try {
         return await run();
       } catch (cause) {

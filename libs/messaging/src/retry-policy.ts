@@ -14,7 +14,8 @@ export interface RetryPolicy {
 export const DEFAULT_RETRY_POLICY: RetryPolicy = { initialDelayMs: 50, maxDelayMs: 2000, poisonAttempts: 3 };
 
 /** What to do about a failure. */
-export type FailureDecision = { readonly action: 'retry'; readonly delayMs: number } | { readonly action: 'give-up' };
+export type FailureDecision =
+  { readonly action: 'retry'; readonly delayMs: number } | { readonly action: 'give-up' };
 
 /** The failures of one message, or of one batch, so far; decides about the next. */
 export class RetryBudget {
@@ -34,7 +35,9 @@ export class RetryBudget {
    */
   decide(error: unknown): FailureDecision {
     this.failures++;
-    if (!isTransient(error) && ++this.poisonFailures >= this.policy.poisonAttempts) return { action: 'give-up' };
+    if (!isTransient(error) && ++this.poisonFailures >= this.policy.poisonAttempts) {
+      return { action: 'give-up' };
+    }
     const grown = this.policy.initialDelayMs * 2 ** Math.min(this.failures - 1, 16);
     const asked = error instanceof FlashmeshError ? (error.retryAfterMs ?? 0) : 0;
     const ceiling = Math.min(Math.max(grown, asked), this.policy.maxDelayMs);

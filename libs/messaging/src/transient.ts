@@ -7,7 +7,14 @@ const TRANSIENT_KINDS: ReadonlySet<ErrorKind> = new Set([
   'resource_exhausted',
 ]);
 const TRANSIENT_NAMES = new Set(['MaxRetriesPerRequestError', 'ConnectionClosedError']);
-const TRANSIENT_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'EHOSTUNREACH', 'ENOTFOUND']);
+const TRANSIENT_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ETIMEDOUT',
+  'EPIPE',
+  'EHOSTUNREACH',
+  'ENOTFOUND',
+]);
 /** What Redis answers, or ioredis says, while a server starts, fails over or is gone. */
 const TRANSIENT_REDIS =
   /^(LOADING|READONLY|BUSY|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|OOM|NOREPLICAS)\b|^Connection is closed|^Command timed out|^Stream isn't writeable/;

@@ -11,7 +11,12 @@ const SERVICE_UNKNOWN = 3;
 /** The only field of the request (a string) and of the response (an enum). */
 const FIELD = 1;
 
-type Watcher = ServerWritableStream<string, number>;
+/** An object and not the name alone: grpc-js takes the empty name for a missing request. */
+interface Request {
+  readonly service: string;
+}
+
+type Watcher = ServerWritableStream<Request, number>;
 
 /**
  * The standard health service, `grpc.health.v1.Health`: what probes, load balancers and `grpc_health_probe` ask. Its two
@@ -34,15 +39,15 @@ export class HealthService {
   } satisfies ServiceDefinition;
 
   readonly implementation = {
-    check: (call: ServerUnaryCall<string, number>, respond: sendUnaryData<number>) => {
-      const status = this.statusOf(call.request);
+    check: (call: ServerUnaryCall<Request, number>, respond: sendUnaryData<number>) => {
+      const status = this.statusOf(call.request.service);
       if (status !== SERVICE_UNKNOWN) return respond(null, status);
       return respond(statusFromError(new FlashmeshError('not_found', 'UNKNOWN_SERVICE', 'not served here')));
     },
     watch: (call: Watcher) => {
       this.watchers.add(call);
       call.on('cancelled', () => this.watchers.delete(call));
-      call.write(this.statusOf(call.request));
+      call.write(this.statusOf(call.request.service));
     },
   };
 
@@ -50,7 +55,7 @@ export class HealthService {
     if (this.serving === serving) return;
     this.serving = serving;
     for (const watcher of this.watchers) {
-      if (this.services.has(watcher.request)) watcher.write(this.statusOf(watcher.request));
+      if (this.services.has(watcher.request.service)) watcher.write(this.statusOf(watcher.request.service));
     }
   }
 
@@ -71,9 +76,11 @@ function method(name: string, responseStream: boolean) {
     path: `/grpc.health.v1.Health/${name}`,
     requestStream: false,
     responseStream,
-    requestSerialize: (service: string) =>
+    requestSerialize: ({ service }: Request) =>
       finish(new BinaryWriter().tag(FIELD, WireType.LengthDelimited).string(service)),
-    requestDeserialize: (bytes: Buffer) => field(bytes, '', (reader) => reader.string()),
+    requestDeserialize: (bytes: Buffer): Request => ({
+      service: field(bytes, '', (reader) => reader.string()),
+    }),
     responseSerialize: (status: number) =>
       finish(new BinaryWriter().tag(FIELD, WireType.Varint).int32(status)),
     responseDeserialize: (bytes: Buffer) => field(bytes, 0, (reader) => reader.int32()),

@@ -1,7 +1,6 @@
 import { type ErrorKind, FlashmeshError } from '@flashmesh/core';
 import { Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
-import type { status as Status } from '@grpc/grpc-js';
 import { type Observable, throwError } from 'rxjs';
 import { kindOf } from './status.ts';
 
@@ -48,5 +47,5 @@ function toFlashmeshError(exception: FlashmeshError | RpcException | HttpExcepti
 function rpcKind(exception: RpcException): ErrorKind | undefined {
   const error = exception.getError();
   if (typeof error === 'string') return error === FORBIDDEN_MESSAGE ? 'permission_denied' : undefined;
-  return 'code' in error && typeof error.code === 'number' ? kindOf(error.code as Status) : undefined;
+  return 'code' in error && typeof error.code === 'number' ? kindOf(error.code) : undefined;
 }

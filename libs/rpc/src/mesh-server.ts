@@ -77,13 +77,16 @@ export class MeshServer extends Server implements CustomTransportStrategy {
     return this.active.size;
   }
 
-  override addHandler(pattern: GrpcPattern, handler: MessageHandler): void {
+  override addHandler(pattern: unknown, handler: MessageHandler): void {
+    if (!isGrpcPattern(pattern)) {
+      throw new TypeError(`${JSON.stringify(pattern)} is not a gRPC method: use @Rpc`);
+    }
     this.messageHandlers.set(keyOf(pattern.service, pattern.rpc), handler);
   }
 
   /** Calls back when it serves, or with why it cannot (port taken, a handler of a service that is not listed). */
-  listen(callback: (error?: unknown) => void): void {
-    void this.start().then(() => callback(), callback);
+  listen(report: (error?: unknown) => void): void {
+    void this.start().then(() => report(), report);
   }
 
   /** What health checks hear, for every service at once; true from `listen` until `drain`. */
@@ -151,7 +154,8 @@ export class MeshServer extends Server implements CustomTransportStrategy {
         active: this.active,
       });
     }
-    this.server.addService(methods, implementation);
+    // grpc-js does not take a service without methods.
+    if (Object.keys(methods).length > 0) this.server.addService(methods, implementation);
   }
 
   /** Handlers may name the service with or without its package, as under Nest's own gRPC server. */
@@ -196,6 +200,10 @@ export class MeshServer extends Server implements CustomTransportStrategy {
 
 function keyOf(service: string, rpc: string): string {
   return `${service}/${rpc}`;
+}
+
+function isGrpcPattern(pattern: unknown): pattern is GrpcPattern {
+  return typeof pattern === 'object' && pattern !== null && 'service' in pattern && 'rpc' in pattern;
 }
 
 function wireMethod(path: string, method: MethodDefinitionLike): ServiceDefinition[string] {

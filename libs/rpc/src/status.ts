@@ -21,7 +21,9 @@ const CODES: Readonly<Record<ErrorKind, Status>> = {
   unauthenticated: Status.UNAUTHENTICATED,
 };
 
-const KINDS = new Map(Object.entries(CODES).map(([kind, code]) => [code, kind as ErrorKind]));
+const KINDS = new Map<number, ErrorKind>(
+  Object.entries(CODES).map(([kind, code]) => [code, kind as ErrorKind]),
+);
 KINDS.set(Status.OUT_OF_RANGE, 'invalid_argument');
 
 /** What the caller is told when the far side said nothing that is safe to repeat. */
@@ -42,7 +44,7 @@ const SAFE_MESSAGES: Readonly<Record<ErrorKind, string>> = {
 };
 
 /** The kind of a gRPC status code; UNKNOWN and DATA_LOSS are `internal`. @internal */
-export function kindOf(code: Status): ErrorKind {
+export function kindOf(code: number): ErrorKind {
   return KINDS.get(code) ?? 'internal';
 }
 

@@ -26,10 +26,11 @@ export class TransportGroup extends Server implements CustomTransportStrategy {
     isEventHandler = false,
     extras: Record<string, unknown> = {},
   ): void {
-    const target = isEventHandler ? this.events : this.calls;
-    if (!target)
+    if (isEventHandler) return this.events.addHandler(pattern, callback, true, extras);
+    if (!this.calls) {
       throw new TypeError(`no server for ${JSON.stringify(pattern)}: list its definition under \`services\``);
-    target.addHandler(pattern, callback, isEventHandler, extras);
+    }
+    this.calls.addHandler(pattern, callback);
   }
 
   listen(callback: (error?: unknown) => void): void {

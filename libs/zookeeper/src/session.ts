@@ -2,12 +2,14 @@ import { type Clock, messageOf, sleep, type Timer } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
 import { Call, type Request } from './call.ts';
 import type { Connection } from './connection.ts';
+import { type AuthEntry, authCall, closeSessionCall, setWatchesCall } from './control-calls.ts';
 import { ZooKeeperError } from './errors.ts';
 import type { HostList } from './host-list.ts';
 import { type Established, openConnection } from './open-connection.ts';
 import { OpCode, Xid } from './op-codes.ts';
 import type { WatcherEvent } from './records.ts';
 import type { ConnectionState, LossReason } from './state.ts';
+import { WaitingCalls } from './waiting-calls.ts';
 import {
   type Registration,
   type WatchBatch,
@@ -20,11 +22,6 @@ import {
 export interface SessionCredentials {
   readonly sessionId: bigint;
   readonly password: Buffer;
-}
-
-interface Credentials {
-  readonly scheme: string;
-  readonly auth: Buffer;
 }
 
 export interface SessionOptions {
@@ -58,8 +55,8 @@ export class Session {
   private readonly o: SessionOptions;
   private readonly watches = new WatchRegistry();
   private readonly stateListeners = new Set<(state: ConnectionState) => void>();
-  private readonly queued = new Set<Call>();
-  private readonly auths: Credentials[] = [];
+  private readonly waiting: WaitingCalls;
+  private readonly auths: AuthEntry[] = [];
   private readonly stopped = new AbortController();
   private current: ConnectionState = { name: 'connecting' };
   private credentialsNow: SessionCredentials;
@@ -73,6 +70,7 @@ export class Session {
 
   constructor(o: SessionOptions) {
     this.o = o;
+    this.waiting = new WaitingCalls(o.clock);
     this.credentialsNow = o.resume ?? NO_SESSION;
     this.negotiatedTimeoutMs = o.requestedTimeoutMs;
   }
@@ -127,7 +125,7 @@ export class Session {
     const refusal = this.refusal();
     if (refusal) call.fail(refusal);
     else if (this.connection) this.connection.send(call as Call);
-    else this.enqueue(call as Call);
+    else this.waiting.add(call as Call, this.negotiatedTimeoutMs);
     if (signal) call.abortWith(signal);
     return call.promise;
   }
@@ -151,7 +149,7 @@ export class Session {
   async close(): Promise<void> {
     const connection = this.connection;
     if (connection && !this.stopped.signal.aborted) {
-      const call = new Call({ op: OpCode.closeSession, decode: () => undefined });
+      const call = closeSessionCall();
       connection.send(call as Call);
       // The server may drop the connection instead of answering: both mean that it got the request.
       await Promise.race([
@@ -169,7 +167,7 @@ export class Session {
     this.suspicion?.cancel();
     this.watches.clear();
     this.connection?.close(reason);
-    this.failQueued(new ZooKeeperError('ZK_CLOSED', reason));
+    this.waiting.fail(new ZooKeeperError('ZK_CLOSED', reason));
     this.setState({ name: 'closed' });
   }
 
@@ -254,27 +252,23 @@ export class Session {
       );
     }
     this.connection = connection;
-    for (const call of this.queued) if (!call.done) connection.send(call);
-    this.queued.clear();
+    for (const call of this.waiting.take()) connection.send(call);
     const { sessionId } = this.credentialsNow;
     this.o.logger?.debug({ resumed, timeoutMs: this.negotiatedTimeoutMs }, 'connected to ZooKeeper');
     this.setState({ name: 'connected', sessionId });
   }
 
-  private async sendAuth(connection: Connection, entry: Credentials): Promise<void> {
-    const call = new Call({
-      op: OpCode.auth,
-      encode: (writer) => writer.int(0).ustring(entry.scheme).buffer(entry.auth),
-      decode: () => undefined,
-    });
+  private async sendAuth(connection: Connection, entry: AuthEntry): Promise<void> {
+    const call = authCall(entry);
     connection.send(call as Call, Xid.auth);
     try {
       await call.promise;
     } catch (error) {
-      // The server drops a connection with credentials that it refuses: with the next one they must not come again.
-      const index = this.auths.indexOf(entry);
-      if (error instanceof ZooKeeperError && error.code === 'ZK_AUTH_FAILED' && index >= 0)
-        this.auths.splice(index, 1);
+      if (error instanceof ZooKeeperError && error.code === 'ZK_AUTH_FAILED') {
+        // The server is about to drop the connection. Be first, so that nothing is sent in vain; and do not offer them again.
+        this.auths.splice(this.auths.indexOf(entry), 1);
+        connection.close('the credentials were refused');
+      }
       throw error;
     }
   }
@@ -299,7 +293,7 @@ export class Session {
     this.lastZxid = 0n;
     this.attempt?.abort(new ZooKeeperError('ZK_SESSION_EXPIRED'));
     this.o.logger?.warn({ reason }, 'the ZooKeeper session is lost');
-    this.failQueued(new ZooKeeperError('ZK_SESSION_EXPIRED'));
+    this.waiting.fail(new ZooKeeperError('ZK_SESSION_EXPIRED'));
     this.setState({ name: 'lost', sessionId, reason });
     this.watches.expire((registration, event) => this.deliver(registration.listener, event));
   }
@@ -320,23 +314,6 @@ export class Session {
    */
   private attemptTimeoutMs(): number {
     return this.o.connectTimeoutMs ?? this.negotiatedTimeoutMs / Math.max(this.o.hosts.size, 3);
-  }
-
-  private enqueue(call: Call): void {
-    this.queued.add(call);
-    const timer = this.o.clock.after(this.negotiatedTimeoutMs, () =>
-      call.fail(new ZooKeeperError('ZK_CONNECTION_LOSS', 'no server could be reached', { path: call.path })),
-    );
-    const release = () => {
-      timer.cancel();
-      this.queued.delete(call);
-    };
-    call.promise.then(release, release);
-  }
-
-  private failQueued(error: ZooKeeperError): void {
-    for (const call of this.queued) call.fail(error);
-    this.queued.clear();
   }
 
   private settleWatch(
@@ -373,17 +350,4 @@ export class Session {
       });
     }
   }
-}
-
-function setWatchesCall(zxid: bigint, batch: WatchBatch): Call<undefined> {
-  return new Call({
-    op: OpCode.setWatches,
-    sizeHint: MAX_WATCH_BATCH_BYTES,
-    encode: (writer) => {
-      writer.long(zxid);
-      for (const paths of [batch.data, batch.exist, batch.child])
-        writer.vector(paths, (w, path) => w.ustring(path));
-    },
-    decode: () => undefined,
-  });
 }

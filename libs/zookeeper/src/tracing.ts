@@ -1,4 +1,4 @@
-import { SpanKind, trace, withSpan } from '@flashmesh/telemetry';
+import { attr, SpanKind, trace, withSpan } from '@flashmesh/telemetry';
 
 /**
  * Runs a ZooKeeper operation in a client span, but only beneath a recording span: pings, re-reads of views and other background
@@ -7,9 +7,9 @@ import { SpanKind, trace, withSpan } from '@flashmesh/telemetry';
 export function traced<T>(operation: string, path: string, run: () => Promise<T>): Promise<T> {
   if (!trace.getActiveSpan()?.isRecording()) return run();
   const attributes = {
-    'db.system.name': 'zookeeper',
-    'db.operation.name': operation,
-    'zookeeper.path': path,
+    [attr.dbSystem]: 'zookeeper',
+    [attr.dbOperation]: operation,
+    [attr.zookeeperPath]: path,
   };
   return withSpan(`zookeeper ${operation}`, { kind: SpanKind.CLIENT, attributes }, run);
 }

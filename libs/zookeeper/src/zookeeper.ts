@@ -215,18 +215,22 @@ export class ZooKeeper {
   }
 
   /** The stat, or `undefined` when there is no such node; a watch then fires when it is created. */
-  async exists(path: string, o: ReadOptions = {}): Promise<Stat | undefined> {
-    try {
-      return await this.call('exists', path, o, (at) => ({
+  exists(path: string, o: ReadOptions = {}): Promise<Stat | undefined> {
+    const absent = (error: unknown): undefined => {
+      if (!isZooKeeperError(error, 'ZK_NO_NODE')) throw error;
+    };
+    return this.call<Stat | undefined>(
+      'exists',
+      path,
+      o,
+      (at) => ({
         op: OpCode.exists,
         sizeHint: sizeOf(at),
         encode: (writer) => writer.ustring(at).bool(o.watch !== undefined),
         decode: readStat,
-      }));
-    } catch (error) {
-      if (isZooKeeperError(error, 'ZK_NO_NODE')) return undefined;
-      throw error;
-    }
+      }),
+      absent,
+    );
   }
 
   /** The names of the children, in no order; a watch fires when one is added or removed. @throws ZooKeeperError `ZK_NO_NODE`. */
@@ -296,6 +300,7 @@ export class ZooKeeper {
     path: string,
     o: ReadOptions,
     requestAt: (at: string) => Request<T>,
+    recover?: (error: unknown) => T,
   ): Promise<T> {
     throwIfAborted(o.signal);
     const at = this.chroot.toServer(path);
@@ -306,7 +311,10 @@ export class ZooKeeper {
       path: at,
       listener: (event: WatchEvent) => watch({ ...event, path: this.chroot.toCaller(event.path) }),
     };
-    return traced(operation, path, () => this.session.request(request, o.signal, armed));
+    return traced(operation, path, async () => {
+      const reply = this.session.request(request, o.signal, armed);
+      return recover ? reply.catch(recover) : reply;
+    });
   }
 }
 

@@ -1,4 +1,4 @@
-import { catalog, topics } from '@flashmesh/contracts';
+import { catalog, type Topic, topics } from '@flashmesh/contracts';
 import { throwIfAborted } from '@flashmesh/core';
 import { EventProducer, KafkaConnection, readLog } from '@flashmesh/messaging';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
@@ -14,6 +14,8 @@ const STATES = {
 /** The catalog's two topics, which are its only store. A write answers when this instance has read it back. */
 @Injectable()
 export class CatalogLog implements OnModuleInit {
+  protected readonly products: Topic<catalog.Product> = topics.products;
+  protected readonly sales: Topic<catalog.Sale> = topics.sales;
   private readonly kafka: KafkaConnection;
   private readonly producer: EventProducer;
   private readonly view: CatalogView;
@@ -32,8 +34,8 @@ export class CatalogLog implements OnModuleInit {
   /** Brings the view up to everything that was acknowledged before the call, by whichever instance. */
   async catchUp(): Promise<void> {
     await Promise.all([
-      readLog(this.kafka, topics.products, {}, (records) => this.view.onProducts(records)),
-      readLog(this.kafka, topics.sales, {}, (records) => this.view.onSales(records)),
+      readLog(this.kafka, this.products, {}, (records) => this.view.onProducts(records)),
+      readLog(this.kafka, this.sales, {}, (records) => this.view.onSales(records)),
     ]);
   }
 
@@ -43,7 +45,7 @@ export class CatalogLog implements OnModuleInit {
     if (known()) return;
     throwIfAborted(signal);
     const id = productRecordId(saleId, product.sku);
-    await this.producer.publish(topics.products, { key: product.sku, id, data: product });
+    await this.producer.publish(this.products, { key: product.sku, id, data: product });
     await this.view.until(known, signal);
   }
 
@@ -55,7 +57,7 @@ export class CatalogLog implements OnModuleInit {
   ): Promise<catalog.Sale> {
     throwIfAborted(signal);
     const data = { ...sale, state: STATES[state] };
-    await this.producer.publish(topics.sales, { key: sale.id, id: saleRecordId(sale.id, state), data });
+    await this.producer.publish(this.sales, { key: sale.id, id: saleRecordId(sale.id, state), data });
     await this.view.until(() => this.view.sale(sale.id)?.state === data.state, signal);
     return this.view.sale(sale.id) ?? data;
   }

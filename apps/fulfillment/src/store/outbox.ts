@@ -1,5 +1,6 @@
 import { type fulfillment, type order, topics } from '@flashmesh/contracts';
-import { type IncomingEvent, type OutboxEvent, traceparentOf } from '@flashmesh/messaging';
+import { contextOf, type IncomingEvent, type OutboxEvent } from '@flashmesh/messaging';
+import { traceparentOf } from '@flashmesh/telemetry';
 import { shipmentEventId, shipmentFor } from '../domain/shipment.ts';
 
 /** A shipment event that waits in Redis to be published. */
@@ -14,7 +15,12 @@ export interface OutboxEntry {
 export function toOutbox(event: IncomingEvent<order.OrderEvent>): OutboxEntry | undefined {
   const data = shipmentFor(event.data);
   if (!data) return undefined;
-  return { id: shipmentEventId(data.orderId), time: event.time, traceparent: traceparentOf(event), data };
+  return {
+    id: shipmentEventId(data.orderId),
+    time: event.time,
+    traceparent: traceparentOf(contextOf(event)),
+    data,
+  };
 }
 
 /** The event that an outbox entry stands for. */

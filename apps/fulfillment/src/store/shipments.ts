@@ -73,15 +73,11 @@ export class Shipments implements OnModuleInit {
     await readLog(this.kafka, topics.shipments, { partition }, (events) => {
       for (const { id } of events) announced.add(id);
     });
-    let next = 0;
-    await readLog(this.kafka, topics.orderEvents, { partition }, async (events) => {
-      const last = events.at(-1);
-      if (!last) return;
-      await run.apply(schedule, { upTo: last.offset }, scheduleArgs(events));
-      next = last.offset + 1;
+    const ends = await readLog(this.kafka, topics.orderEvents, { partition }, async (events) => {
+      await run.apply(schedule, {}, scheduleArgs(events));
     });
     await run.filterOutbox((entry) => !announced.has((JSON.parse(entry) as OutboxEntry).id));
-    return next;
+    return ends.get(partition) ?? 0;
   }
 }
 

@@ -21,11 +21,11 @@ export function Refuses(...statuses: number[]): MethodDecorator {
 }
 
 /** The OpenAPI document, made from the routes and from the very schemas that check what comes in. */
-export function openApiDocument(app: INestApplication, version: string): OpenAPIObject {
+export function openApiDocument(app: INestApplication): OpenAPIObject {
   const config = new DocumentBuilder()
     .setTitle('Flashmesh')
     .setDescription('A flash-sale shop. Get a token from /api/sessions, then order.')
-    .setVersion(version)
+    .setVersion('1.0')
     .addBearerAuth({ type: 'http', description: 'A token of POST /api/sessions.' }, 'buyer')
     .addBearerAuth({ type: 'http', description: 'The token of the admin.' }, 'admin')
     .build();
@@ -33,7 +33,10 @@ export function openApiDocument(app: INestApplication, version: string): OpenAPI
     standardSchemaConverter: (schema, { schemaType }) => toOpenApi(schema as z.ZodType, schemaType),
   });
   const { components } = toOpenApi(problemView, 'output');
-  document.components = { ...document.components, schemas: { ...document.components?.schemas, ...components } };
+  document.components = {
+    ...document.components,
+    schemas: { ...document.components?.schemas, ...components },
+  };
   return document;
 }
 

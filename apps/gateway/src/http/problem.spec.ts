@@ -39,7 +39,12 @@ describe('problemOf', () => {
 
   it.each([
     [{ statusCode: 413, code: 'FST_ERR_CTP_BODY_TOO_LARGE' }, 413, 'BODY_TOO_LARGE', 'body'],
-    [{ statusCode: 415, code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE' }, 415, 'UNSUPPORTED_MEDIA_TYPE', 'Content-Type'],
+    [
+      { statusCode: 415, code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE' },
+      415,
+      'UNSUPPORTED_MEDIA_TYPE',
+      'Content-Type',
+    ],
     [{ statusCode: 400, code: 'FST_ERR_CTP_EMPTY_JSON_BODY' }, 400, 'MALFORMED_JSON', 'body'],
     [{ statusCode: 414 }, 414, 'URI_TOO_LONG', undefined],
   ])('knows what the server refuses: %j', (marks, status, code, field) => {
@@ -49,7 +54,10 @@ describe('problemOf', () => {
   });
 
   it('knows unknown routes and broken JSON', () => {
-    expect(problemOf(new NotFoundException()).problem).toMatchObject({ status: 404, code: 'ROUTE_NOT_FOUND' });
+    expect(problemOf(new NotFoundException()).problem).toMatchObject({
+      status: 404,
+      code: 'ROUTE_NOT_FOUND',
+    });
     const broken = Object.assign(new SyntaxError('Unexpected end'), { statusCode: 400 });
     expect(problemOf(broken).problem).toMatchObject({ status: 400, code: 'MALFORMED_JSON', field: 'body' });
   });

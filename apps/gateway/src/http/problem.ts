@@ -68,7 +68,10 @@ export function problemOf(error: unknown, traceId?: string): ProblemAnswer {
   if (error instanceof FlashmeshError) {
     const status = statusOfCode.get(error.code) ?? statuses[error.kind];
     const detail = error.kind === 'internal' ? 'something went wrong on our side' : error.message;
-    return { problem: problem(status, error.code, detail, error.field, traceId), retryAfterMs: retryAfter(error) };
+    return {
+      problem: problem(status, error.code, detail, error.field, traceId),
+      retryAfterMs: retryAfter(error),
+    };
   }
   const refused = refusalOf(error);
   if (refused) {
@@ -109,14 +112,17 @@ interface Refusal {
 
 /** What Fastify or Nest refused before a handler saw the request. */
 function refusalOf(error: unknown): Refusal | undefined {
-  if (error instanceof HttpException) return refusalOfStatus(error.getStatus());
+  // Nest wraps what the server refused, and keeps it as the cause.
+  if (error instanceof HttpException) return refusalOf(error.cause) ?? refusalOfStatus(error.getStatus());
   if (!(error instanceof Error)) return undefined;
   const { statusCode, code } = error as Error & { statusCode?: unknown; code?: unknown };
   if (typeof statusCode !== 'number' || statusCode < 400 || statusCode > 599) return undefined;
-  const known = typeof code === 'string' && code in refusals ? refusals[code as keyof typeof refusals] : undefined;
+  const known =
+    typeof code === 'string' && code in refusals ? refusals[code as keyof typeof refusals] : undefined;
   if (known) return { status: statusCode, code: known[0], detail: known[1] };
   // The parser's own complaint about JSON has a status and no code.
-  if (error instanceof SyntaxError) return { status: 400, code: 'MALFORMED_JSON', detail: 'the body is not valid JSON' };
+  if (error instanceof SyntaxError)
+    return { status: 400, code: 'MALFORMED_JSON', detail: 'the body is not valid JSON' };
   return refusalOfStatus(statusCode);
 }
 

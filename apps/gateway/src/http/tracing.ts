@@ -1,4 +1,15 @@
-import { contextFromTraceparent, type Span, SpanKind, runInSpan, startSpan } from '@flashmesh/telemetry';
+import {
+  attr,
+  contextFromTraceparent,
+  ROOT_CONTEXT,
+  runInSpan,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  startSpan,
+  trace,
+  traceparentOf,
+} from '@flashmesh/telemetry';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 /** The spans of the requests under way. */
@@ -13,22 +24,26 @@ const UNTRACED = /^\/(livez|readyz|docs)/;
  */
 export function traceRequests(server: FastifyInstance): void {
   server.addHook('onRequest', (request, reply, done) => {
+    const { method, headers } = request;
     const route = request.routeOptions.url;
     if (route !== undefined && UNTRACED.test(route)) return done();
-    const { traceparent } = request.headers;
-    const span = startSpan(route === undefined ? request.method : `${request.method} ${route}`, {
+    const { traceparent } = headers;
+    const span = startSpan(route === undefined ? method : `${method} ${route}`, {
       kind: SpanKind.SERVER,
       parent: contextFromTraceparent(typeof traceparent === 'string' ? traceparent : undefined),
-      attributes: { 'http.request.method': request.method, ...(route === undefined ? {} : { 'http.route': route }) },
+      attributes: { [attr.httpMethod]: method, [attr.httpRoute]: route },
     });
-    const { traceId, spanId, traceFlags } = span.spanContext();
     spans.set(request, span);
-    reply.header('x-trace-id', traceId);
-    reply.header('traceparent', `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`);
+    const own = traceparentOf(trace.setSpan(ROOT_CONTEXT, span));
+    if (own !== undefined) {
+      reply.header('traceparent', own);
+      reply.header('x-trace-id', span.spanContext().traceId);
+    }
+    const { raw } = reply;
     // Comes once for every request: answered, aborted or cut off.
-    reply.raw.once('close', () => {
-      span.setAttribute('http.response.status_code', reply.raw.statusCode);
-      if (reply.raw.statusCode >= 500) span.setStatus({ code: ERROR });
+    raw.once('close', () => {
+      span.setAttribute(attr.httpStatusCode, raw.statusCode);
+      if (raw.statusCode >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
       span.end();
     });
     return done();
@@ -43,8 +58,6 @@ export function traceRequests(server: FastifyInstance): void {
 
 /** The trace of the request, where it has one. */
 export function traceIdOf(request: FastifyRequest): string | undefined {
-  return spans.get(request)?.spanContext().traceId;
+  const traceId = spans.get(request)?.spanContext().traceId;
+  return traceId === undefined || /^0+$/.test(traceId) ? undefined : traceId;
 }
-
-/** OpenTelemetry's `SpanStatusCode.ERROR`. */
-const ERROR = 2;

@@ -20,7 +20,8 @@ export function checkEvent(received: event.Event, nowMs: number): event.Event {
   requirePrintable('source', source, 256);
   if (key.length > KEY_LENGTH) throw invalidArgument('key', `must be at most ${KEY_LENGTH} characters`);
   if (data.length > MAX_DATA_BYTES) throw invalidArgument('data', `must be at most ${MAX_DATA_BYTES} bytes`);
-  if (time !== undefined && Number.isNaN(time.getTime())) throw invalidArgument('time', 'must be a moment in time');
+  if (time !== undefined && Number.isNaN(time.getTime()))
+    throw invalidArgument('time', 'must be a moment in time');
   return { ...received, key: key || id, time: time ?? new Date(nowMs) };
 }
 

@@ -47,7 +47,9 @@ describe('OrderStreams', () => {
 
   it('sends a terminal state that was there from the beginning, and ends', async () => {
     const { streams, abort } = setUp();
-    const { list } = seen(await streams.watch('ord_1', async () => inState(OrderState.REJECTED), abort.signal));
+    const { list } = seen(
+      await streams.watch('ord_1', async () => inState(OrderState.REJECTED), abort.signal),
+    );
     expect(list).toEqual(['REJECTED', 'end']);
     expect(streams.running).toBe(0);
   });

@@ -145,7 +145,10 @@ class OrderStream {
     try {
       this.offer(await this.read());
     } catch (error) {
-      this.logger.debug({ error: messageOf(error) }, 'order not readable, the stream waits for the next heartbeat');
+      this.logger.debug(
+        { error: messageOf(error) },
+        'order not readable, the stream waits for the next heartbeat',
+      );
     }
   }
 }

@@ -42,7 +42,8 @@ export class AdminController {
   @Post('sales')
   @ApiOperation({
     summary: 'Open a sale',
-    description: 'Answers when the stock is in and the doors are open. The same id with the same content answers the same.',
+    description:
+      'Answers when the stock is in and the doors are open. The same id with the same content answers the same.',
   })
   @ApiResponse({ status: 201, description: 'The sale, open.', standardSchema: saleView })
   @Refuses(400, 401, 409, 413, 415, 503, 504)
@@ -52,7 +53,12 @@ export class AdminController {
       ...rest,
       opensAt: new Date(opensAt),
       closesAt: new Date(closesAt),
-      items: items.map(({ sku, unitPrice, limitPerBuyer, stock }) => ({ sku, unitPrice, limitPerBuyer, stock })),
+      items: items.map(({ sku, unitPrice, limitPerBuyer, stock }) => ({
+        sku,
+        unitPrice,
+        limitPerBuyer,
+        stock,
+      })),
     });
     const products = items.flatMap(({ sku, name }) => (name === undefined ? [] : [{ sku, name }]));
     const answer = await this.catalog.openSale({ sale, products }, { deadlineMs: OPEN_SALE_DEADLINE_MS });

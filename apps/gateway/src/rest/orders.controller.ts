@@ -52,7 +52,11 @@ export class OrdersController {
     description: 'The same key names the same order: repeating the request answers the same.',
   })
   @ApiHeader({ name: 'Idempotency-Key', required: true, example: 'my-first-order' })
-  @ApiResponse({ status: 202, description: 'Accepted: the order will end in one state.', standardSchema: orderView })
+  @ApiResponse({
+    status: 202,
+    description: 'Accepted: the order will end in one state.',
+    standardSchema: orderView,
+  })
   @Refuses(400, 401, 404, 409, 413, 415, 422, 429, 503, 504)
   place(
     @BuyerId() buyerId: string,
@@ -82,7 +86,8 @@ export class OrdersController {
   @Sse(':id/events')
   @ApiOperation({
     summary: 'How an order of yours goes',
-    description: 'Server-sent events `order` with the order as data: its state now, then each change, to the end.',
+    description:
+      'Server-sent events `order` with the order as data: its state now, then each change, to the end.',
   })
   @ApiProduces('text/event-stream')
   @Refuses(401, 403, 404, 429, 503, 504)

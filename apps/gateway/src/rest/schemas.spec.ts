@@ -2,7 +2,10 @@ import { errorOfIssues } from '../http/validation.ts';
 import { openSaleBody, openSessionBody, placeOrderBody } from './schemas.ts';
 
 /** `field: rule` of what a schema says to a value; undefined when it is fine. */
-function fault(schema: { safeParse(value: unknown): { success: boolean; error?: { issues: unknown[] } } }, value: unknown) {
+function fault(
+  schema: { safeParse(value: unknown): { success: boolean; error?: { issues: unknown[] } } },
+  value: unknown,
+) {
   const { error } = schema.safeParse(value);
   if (!error) return undefined;
   const { field, message } = errorOfIssues(error.issues as Parameters<typeof errorOfIssues>[0]);
@@ -21,7 +24,10 @@ describe('the body of an order', () => {
     [{ quantity: 2 ** 31 }, 'quantity: quantity must be at most 2147483647'],
     [{ saleId: 'UPPER' }, 'saleId: saleId must be 1 to 64 characters of [a-z0-9-]'],
     [{ sku: undefined }, 'sku: sku must be text'],
-    [{ paymentMethod: 'visa' }, 'paymentMethod: paymentMethod must be "tok_" and 1 to 60 characters of [a-z0-9_]'],
+    [
+      { paymentMethod: 'visa' },
+      'paymentMethod: paymentMethod must be "tok_" and 1 to 60 characters of [a-z0-9_]',
+    ],
     [{ price: 1 }, 'price: price is not a known field'],
   ])('%j', (change, expected) => {
     expect(fault(placeOrderBody, { ...order, ...change })).toBe(expected);

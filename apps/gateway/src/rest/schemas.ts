@@ -36,7 +36,10 @@ export type PlaceOrderBody = z.infer<typeof placeOrderBody>;
 
 /** What a newcomer may say about herself. */
 export const openSessionBody = z
-  .strictObject({ name: name.optional() }, { error: (issue) => (issue.code === 'invalid_type' ? object : undefined) })
+  .strictObject(
+    { name: name.optional() },
+    { error: (issue) => (issue.code === 'invalid_type' ? object : undefined) },
+  )
   .optional()
   .meta({ id: 'OpenSession' });
 export type OpenSessionBody = z.infer<typeof openSessionBody>;
@@ -76,7 +79,10 @@ export type OpenSaleBody = z.infer<typeof openSaleBody>;
 
 /** What an admin sends to add units. */
 export const restockBody = z
-  .strictObject({ quantity: units }, { error: (issue) => (issue.code === 'invalid_type' ? object : undefined) })
+  .strictObject(
+    { quantity: units },
+    { error: (issue) => (issue.code === 'invalid_type' ? object : undefined) },
+  )
   .meta({ id: 'Restock' });
 export type RestockBody = z.infer<typeof restockBody>;
 

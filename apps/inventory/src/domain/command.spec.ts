@@ -76,9 +76,9 @@ describe('admit', () => {
 
   it.each([
     ['unknown-sku', undefined, 1],
-    ['sold-out', { balance, backlog: 999 }, 3],
-    ['busy', { balance, backlog: 101 }, 2],
-    ['admitted', { balance, backlog: 100 }, 2],
+    ['sold-out', { balance, waitMs: 999 }, 3],
+    ['busy', { balance, waitMs: 101 }, 2],
+    ['admitted', { balance, waitMs: 100 }, 2],
   ] as const)('says %s', (verdict, seen, quantity) => {
     expect(admit(seen, quantity, 100)).toBe(verdict);
   });

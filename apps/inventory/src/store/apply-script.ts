@@ -8,9 +8,9 @@ import type { Command } from '../domain/command.ts';
  * - `buyers`: hash, `saleId/sku/buyerId` -> units that the buyer holds
  * - `restocks`: set of restock ids
  * - `deadlines`: sorted set of the order ids with an unpaid reservation, by when it expires
- * - `backlog`: commands that waited when the owner looked last
+ * - `wait`: how long commands wait to be applied, in milliseconds; there only while the partition is behind its log
  */
-export const STATE_KEYS = ['stock', 'orders', 'buyers', 'restocks', 'deadlines', 'backlog'] as const;
+export const STATE_KEYS = ['stock', 'orders', 'buyers', 'restocks', 'deadlines', 'wait'] as const;
 
 /**
  * Applies a batch of commands, one JSON text of {@link commandArg} each, in order: the decision of `domain/apply.ts`, made

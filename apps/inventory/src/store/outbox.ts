@@ -1,4 +1,4 @@
-import { topics } from '@flashmesh/contracts';
+import type { inventory, Topic } from '@flashmesh/contracts';
 import type { OutboxEvent } from '@flashmesh/messaging';
 import { type StockEvent, stockEventId, stockEventMessage } from '../domain/stock-event.ts';
 
@@ -11,10 +11,10 @@ export function outboxEventId(entry: string): string {
 }
 
 /** The record of `inventory.events` that an outbox entry stands for. */
-export function toOutboxEvent(entry: string): OutboxEvent {
+export function toOutboxEvent(entry: string, topic: Topic<inventory.InventoryEvent>): OutboxEvent {
   const event = JSON.parse(entry) as OutboxEntry;
   return {
-    topic: topics.inventoryEvents,
+    topic,
     key: event.orderId,
     id: stockEventId(event),
     time: event.time,

@@ -1,20 +1,28 @@
-import { type inventory, topics } from '@flashmesh/contracts';
-import { FlashmeshError, invalidArgument, messageOf, partitionOf, SingleFlight } from '@flashmesh/core';
+import { type inventory, type Topic, topics } from '@flashmesh/contracts';
 import {
+  type Clock,
+  FlashmeshError,
+  invalidArgument,
+  messageOf,
+  partitionOf,
+  SingleFlight,
+  systemClock,
+  withDefaults,
+} from '@flashmesh/core';
+import {
+  contextOf,
   defineScript,
-  EventProducer,
+  type EventProducer,
   type IncomingEvent,
-  KafkaConnection,
-  KafkaServer,
+  type KafkaConnection,
+  type KafkaServer,
   type ProjectionRun,
   readLog,
   RedisProjection,
-  traceparentOf,
 } from '@flashmesh/messaging';
-import { InjectLogger } from '@flashmesh/service';
-import type { Logger } from '@flashmesh/telemetry';
-import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { Redis } from 'ioredis';
+import { type Logger, traceparentOf } from '@flashmesh/telemetry';
+import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
+import type { Redis } from 'ioredis';
 import type { StockSight } from '../domain/admission.ts';
 import { commandOf } from '../domain/command.ts';
 import { APPLY_BODY, commandArg, STATE_KEYS } from './apply-script.ts';
@@ -26,7 +34,7 @@ const applyCommands = defineScript('inventory.apply', APPLY_BODY);
 
 const readStock = defineScript(
   'inventory.stock',
-  `return { redis.call('HGET', S.stock, A[1]), redis.call('GET', S.backlog) }`,
+  `return { redis.call('HGET', S.stock, A[1]), redis.call('GET', S.wait) }`,
 );
 
 /** Up to A[2] orders whose deadline is A[1] or earlier, the oldest first: id, SKU, id, SKU, ... */
@@ -48,46 +56,70 @@ export interface OverdueOrder {
   readonly sku: string;
 }
 
+/** Forgets by itself: a partition that is quiet says nothing more about a wait. */
+const noteWait = defineScript('inventory.wait', `return redis.call('SET', S.wait, A[1], 'PX', 2000)`);
+
+/** Commands applied in one call to Redis, at most; a full batch means that more wait. */
+export const COMMAND_BATCH = 200;
+
+/** A shorter wait is how a log works, and not worth noting. */
+const WAIT_WORTH_NOTING_MS = 250;
+
 /** How many commands one call to Redis replays; Redis serves nobody else meanwhile. */
 const REPLAY_BATCH = 500;
+
+/** What the stock is made of. */
+export interface StockStoreOptions {
+  readonly redis: Redis;
+  readonly kafka: KafkaConnection;
+  readonly producer: EventProducer;
+  readonly server: Pick<KafkaServer, 'ownPartitions'>;
+  readonly logger: Logger;
+  /** Name of the projection: the first part of its keys in Redis. @default inventory */
+  readonly name?: string;
+  /** @default systemClock */
+  readonly clock?: Clock;
+  readonly commands?: Topic<inventory.InventoryCommand>;
+  readonly events?: Topic<inventory.InventoryEvent>;
+}
 
 /**
  * The stock in Redis: a view of `inventory.commands`, kept with the position in it, and rebuilt from it when Redis lost it.
  * Each partition has one writer, its owner; every instance may read.
  */
-@Injectable()
 export class StockStore implements OnModuleInit, OnApplicationShutdown {
+  private readonly options: Required<StockStoreOptions>;
   private readonly projection: RedisProjection;
-  private readonly kafka: KafkaConnection;
-  private readonly server: KafkaServer;
-  private readonly logger: Logger;
   private readonly announced = new SingleFlight<'ids', ReadonlySet<string>>();
   private partitionCount = 0;
 
-  constructor(
-    redis: Redis,
-    kafka: KafkaConnection,
-    producer: EventProducer,
-    server: KafkaServer,
-    @InjectLogger() logger: Logger,
-  ) {
-    this.kafka = kafka;
-    this.server = server;
-    this.logger = logger;
+  constructor(options: StockStoreOptions) {
+    this.options = withDefaults<StockStoreOptions>(
+      {
+        ...options,
+        name: 'inventory',
+        clock: systemClock,
+        commands: topics.inventoryCommands,
+        events: topics.inventoryEvents,
+      },
+      options,
+    );
+    const { name, redis, producer, logger, events } = this.options;
     this.projection = new RedisProjection({
-      name: 'inventory',
+      name,
       redis,
       producer,
       logger,
       stateKeys: [...STATE_KEYS],
-      toEvent: toOutboxEvent,
+      toEvent: (entry) => toOutboxEvent(entry, events),
       rebuild: (partition, run) => this.rebuild(partition, run),
     });
   }
 
   async onModuleInit(): Promise<void> {
-    this.partitionCount = await this.kafka.partitionsOf(topics.inventoryCommands.name);
-    this.server.ownPartitions(topics.inventoryCommands, this.projection);
+    const { kafka, server, commands } = this.options;
+    this.partitionCount = await kafka.partitionsOf(commands.name);
+    server.ownPartitions(commands, this.projection);
   }
 
   onApplicationShutdown(): Promise<void> {
@@ -107,21 +139,26 @@ export class StockStore implements OnModuleInit, OnApplicationShutdown {
   async apply(events: readonly CommandEvent[]): Promise<void> {
     const last = events.at(-1);
     if (!last) return;
-    const args = events.map((event) => argOf(event, traceparentOf(event)));
+    const args = events.map((event) => argOf(event, traceparentOf(contextOf(event))));
     await this.projection.apply(applyCommands, last.partition, { upTo: last.offset }, args);
+    // Only a full batch: a command that was stamped long before it was sent did not wait here.
+    const waitMs = this.options.clock.now() - last.time;
+    if (events.length >= COMMAND_BATCH && waitMs >= WAIT_WORTH_NOTING_MS) {
+      await this.projection.apply(noteWait, last.partition, {}, [waitMs]);
+    }
   }
 
   /**
-   * The balance of an SKU and the backlog before it, `undefined` when it never had stock.
+   * The balance of an SKU and the wait before it, `undefined` when it never had stock.
    *
    * @throws FlashmeshError unavailable `REBUILDING` while its partition is being rebuilt.
    */
   async look(sku: string): Promise<StockSight | undefined> {
     const partition = partitionOf(sku, this.partitionCount);
-    const [packed, backlog] = (await this.projection.read(readStock, partition, [sku])) as (string | null)[];
+    const [packed, waitMs] = (await this.projection.read(readStock, partition, [sku])) as (string | null)[];
     if (!packed) return undefined;
     const [initial = 0, available = 0, reserved = 0, sold = 0] = packed.split(' ').map(Number);
-    return { balance: { initial, available, reserved, sold }, backlog: Number(backlog ?? 0) };
+    return { balance: { initial, available, reserved, sold }, waitMs: Number(waitMs ?? 0) };
   }
 
   /** Orders of a partition that are unpaid at `now`, at most `limit`, the oldest first. @throws as {@link look}. */
@@ -133,23 +170,20 @@ export class StockStore implements OnModuleInit, OnApplicationShutdown {
   /** Replays every command into the empty state; what was announced before is not announced again. */
   private async rebuild(partition: number, run: ProjectionRun): Promise<number> {
     const announced = await this.announced.run('ids', () => this.readAnnounced());
-    let next = 0;
-    await readLog(this.kafka, topics.inventoryCommands, { partition }, async (events) => {
+    const ends = await readLog(this.options.kafka, this.options.commands, { partition }, async (events) => {
       for (let at = 0; at < events.length; at += REPLAY_BATCH) {
         const batch = events.slice(at, at + REPLAY_BATCH);
-        const upTo = batch.at(-1)?.offset ?? next;
-        await run.apply(applyCommands, { upTo }, this.replayArgs(batch));
-        next = upTo + 1;
+        await run.apply(applyCommands, { upTo: batch.at(-1)?.offset }, this.replayArgs(batch));
       }
     });
     await run.filterOutbox((entry) => !announced.has(outboxEventId(entry)));
-    return next;
+    return ends.get(partition) ?? 0;
   }
 
   /** The ids in `inventory.events`. Read whole, as orders of one partition of commands are spread over all of them. */
   private async readAnnounced(): Promise<ReadonlySet<string>> {
     const ids = new Set<string>();
-    await readLog(this.kafka, topics.inventoryEvents, {}, (events) => {
+    await readLog(this.options.kafka, this.options.events, {}, (events) => {
       for (const { id } of events) ids.add(id);
     });
     return ids;
@@ -163,7 +197,10 @@ export class StockStore implements OnModuleInit, OnApplicationShutdown {
       } catch (error) {
         if (!(error instanceof FlashmeshError)) throw error;
         const { partition, offset } = event;
-        this.logger.warn({ partition, offset, error: messageOf(error) }, 'replay skips a bad command');
+        this.options.logger.warn(
+          { partition, offset, error: messageOf(error) },
+          'replay skips a bad command',
+        );
         return [];
       }
     });

@@ -28,7 +28,7 @@ export class StockView {
     });
   }
 
-  /** The balance of an SKU and its backlog, `undefined` when it never had stock. @throws FlashmeshError unavailable `REBUILDING`. */
+  /** The balance of an SKU and the wait before it, `undefined` when it never had stock. @throws FlashmeshError unavailable `REBUILDING`. */
   look(sku: string): Promise<StockSight | undefined> {
     return this.cache.get(sku, () => this.store.look(sku));
   }

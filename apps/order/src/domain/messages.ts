@@ -1,4 +1,5 @@
 import { inventory, type order, type Topic, topics } from '@flashmesh/contracts';
+import { assertNever } from '@flashmesh/core';
 import { type OrderRecord, type PlacedOrder, toMessage } from './order.ts';
 import type { SagaInput, SagaOutput, SagaState } from './saga.ts';
 
@@ -73,5 +74,7 @@ export function inputOf({ event }: inventory.InventoryEvent): SagaInput | undefi
     case inventory.RejectReason.UNSPECIFIED:
     case inventory.RejectReason.UNRECOGNIZED:
       return { kind: 'rejected', reason: 'SOLD_OUT' };
+    default:
+      return assertNever(event.value.reason, 'reason');
   }
 }

@@ -75,8 +75,17 @@ export function fromMessage(message: order.Order, traceparent?: string): OrderRe
   const { fingerprint, limitPerBuyer, reservationTtlSeconds } = message;
   return {
     order: {
-      ...{ id, buyerId, saleId, sku, quantity, unitPrice, currency, paymentMethod, fingerprint },
-      ...{ limitPerBuyer, reservationTtlSeconds },
+      id,
+      buyerId,
+      saleId,
+      sku,
+      quantity,
+      unitPrice,
+      currency,
+      paymentMethod,
+      fingerprint,
+      limitPerBuyer,
+      reservationTtlSeconds,
       placedAt: message.placedAt.getTime(),
       traceparent,
     },

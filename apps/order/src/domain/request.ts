@@ -22,6 +22,7 @@ export function checkRequest(request: order.PlaceOrderRequest): void {
     if (!pattern.test(request[field as keyof typeof rules])) throw invalidArgument(field, rule);
   }
   const { quantity } = request;
-  if (!Number.isInteger(quantity) || quantity < 1 || quantity > MAX_QUANTITY)
+  if (!Number.isInteger(quantity) || quantity < 1 || quantity > MAX_QUANTITY) {
     throw invalidArgument('quantity', 'must be a whole number of 1 or more');
+  }
 }

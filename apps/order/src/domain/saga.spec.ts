@@ -179,8 +179,7 @@ class World {
     if (call === 'charge') {
       if (this.money === 'none') this.money = this.declines ? 'declined' : 'charged';
       this.answers.push({
-        kind:
-          this.money === 'charged' ? 'charged' : this.money === 'declined' ? 'declined' : 'chargeVoided',
+        kind: this.money === 'charged' ? 'charged' : this.money === 'declined' ? 'declined' : 'chargeVoided',
       });
     } else if (call === 'void') {
       if (this.money === 'none') this.money = 'voided';
@@ -229,15 +228,18 @@ describe('the saga, in any interleaving', () => {
       const told = new Set(world.log);
       const summary = `${world.state} units ${world.units} money ${world.money} told ${[...told].join()}`;
       ends.add(summary);
-      if (!isTerminal(world.state) || told.size !== 1)
+      if (!isTerminal(world.state) || told.size !== 1) {
         throw new Error(`seed ${seed}: not exactly one end: ${summary}`);
-      if ((world.state === 'CONFIRMED') !== (world.money === 'charged'))
+      }
+      if ((world.state === 'CONFIRMED') !== (world.money === 'charged')) {
         throw new Error(`seed ${seed}: money: ${summary}`);
-      if ((world.state === 'CONFIRMED') !== (world.units === 'sold'))
+      }
+      if ((world.state === 'CONFIRMED') !== (world.units === 'sold')) {
         throw new Error(`seed ${seed}: units: ${summary}`);
+      }
     }
     // The search reached every kind of end, so that its silence means something.
-    expect([...ends].map((end) => end.split(' ')[0]).sort()).toEqual(
+    expect([...ends].map((end) => end.split(' ')[0])).toEqual(
       expect.arrayContaining(['CANCELLED', 'CONFIRMED', 'REJECTED']),
     );
     expect([...ends].some((end) => end.includes('money refunded'))).toBe(true);

@@ -52,14 +52,14 @@ export function transition(state: SagaState, input: SagaInput): SagaStep | undef
   switch (state) {
     case 'PLACED':
       if (input.kind === 'reserved') return { next: 'PAYING', outputs: [], action: 'charge' };
-      if (input.kind === 'rejected')
-        return { next: 'REJECTED', reason: input.reason, outputs: ['rejected'] };
+      if (input.kind === 'rejected') return { next: 'REJECTED', reason: input.reason, outputs: ['rejected'] };
       return ofUnits(input);
     case 'PAYING':
       if (input.kind === 'charged') return { next: 'COMMITTING', outputs: ['commit'] };
       // The units go back before the order's end is told: whoever reads that a unit is free finds it free.
-      if (input.kind === 'declined')
+      if (input.kind === 'declined') {
         return { next: 'CANCELLED', reason: 'PAYMENT_DECLINED', outputs: ['release', 'cancelled'] };
+      }
       if (input.kind === 'chargeVoided') return REFUND;
       return ofUnits(input);
     case 'COMMITTING':

@@ -14,14 +14,17 @@ export function orderableItem(
   nowMs: number,
 ): catalog.SaleItem {
   const item = sale.items.find((candidate) => candidate.sku === sku);
-  if (!item)
+  if (!item) {
     throw new FlashmeshError('not_found', 'SKU_NOT_IN_SALE', `sale ${sale.id} does not sell ${sku}`, {
       field: 'sku',
     });
-  if (quantity > item.limitPerBuyer)
+  }
+  if (quantity > item.limitPerBuyer) {
     throw invalidArgument('quantity', `must not exceed ${item.limitPerBuyer}, the limit per buyer`);
-  if (!isOpen(sale, nowMs))
+  }
+  if (!isOpen(sale, nowMs)) {
     throw new FlashmeshError('failed_precondition', 'SALE_NOT_OPEN', `sale ${sale.id} is not open`);
+  }
   return item;
 }
 

@@ -1,10 +1,12 @@
 import { assertNever, type Clock, messageOf, type Timer } from '@flashmesh/core';
 import { PositionLost } from '@flashmesh/messaging';
+import { InjectClock, InjectLogger } from '@flashmesh/service';
 import { attr, contextFromTraceparent, type Logger, withSpan } from '@flashmesh/telemetry';
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { OrderRecord } from '../domain/order.ts';
-import type { OrderLog } from '../order-log.ts';
-import type { OrderStore } from '../store/order-store.ts';
-import type { SagaRunner } from './saga-runner.ts';
+import { OrderLog } from '../order-log.ts';
+import { OrderStore } from '../store/order-store.ts';
+import { SagaRunner } from './saga-runner.ts';
 
 const INTERVAL_MS = 2000;
 /** Orders of a partition that are driven again in one sweep: a backlog is not made longer by asking about all of it. */
@@ -14,7 +16,8 @@ const PER_SWEEP = 200;
  * Drives orders that stand still: whatever was lost with a process that died, a call that was never answered or a view
  * that was rebuilt, is asked for again. Every request is idempotent, so driving too often costs work and nothing else.
  */
-export class Redriver {
+@Injectable()
+export class Redriver implements OnApplicationBootstrap, OnApplicationShutdown {
   private timer: Timer | undefined;
   private stopped = false;
   private sweeping: Promise<void> = Promise.resolve();
@@ -24,7 +27,13 @@ export class Redriver {
   private readonly clock: Clock;
   private readonly logger: Logger;
 
-  constructor(store: OrderStore, log: OrderLog, runner: SagaRunner, clock: Clock, logger: Logger) {
+  constructor(
+    store: OrderStore,
+    log: OrderLog,
+    runner: SagaRunner,
+    @InjectClock() clock: Clock,
+    @InjectLogger() logger: Logger,
+  ) {
     this.store = store;
     this.log = log;
     this.runner = runner;
@@ -32,16 +41,12 @@ export class Redriver {
     this.logger = logger;
   }
 
-  start(): void {
-    this.timer = this.clock.after(INTERVAL_MS, () => {
-      this.sweeping = this.sweep().finally(() => {
-        if (!this.stopped) this.start();
-      });
-    });
+  onApplicationBootstrap(): void {
+    this.sweepLater();
   }
 
   /** Resolves when no sweep runs any more. */
-  async stop(): Promise<void> {
+  async onApplicationShutdown(): Promise<void> {
     this.stopped = true;
     this.timer?.cancel();
     await this.sweeping;
@@ -52,6 +57,14 @@ export class Redriver {
     await Promise.all(this.store.ownedPartitions.map((partition) => this.sweepPartition(partition)));
   }
 
+  private sweepLater(): void {
+    this.timer = this.clock.after(INTERVAL_MS, () => {
+      this.sweeping = this.sweep().finally(() => {
+        if (!this.stopped) this.sweepLater();
+      });
+    });
+  }
+
   private async sweepPartition(partition: number): Promise<void> {
     try {
       const due = await this.store.due(partition, PER_SWEEP);
@@ -59,8 +72,9 @@ export class Redriver {
       await Promise.all(due.map((record) => this.drive(record)));
     } catch (error) {
       // The next owner, or the next sweep, does it.
-      if (!(error instanceof PositionLost))
+      if (!(error instanceof PositionLost)) {
         this.logger.warn({ partition, error: messageOf(error) }, 'could not drive orders again');
+      }
     }
   }
 

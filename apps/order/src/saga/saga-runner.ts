@@ -1,12 +1,14 @@
 import { payment } from '@flashmesh/contracts';
 import { assertNever, type Clock, FlashmeshError, Limiter, messageOf, sleep } from '@flashmesh/core';
 import { PositionLost } from '@flashmesh/messaging';
-import type { MeshClient } from '@flashmesh/rpc';
+import { InjectClient, type MeshClient } from '@flashmesh/rpc';
+import { InjectClock, InjectLogger } from '@flashmesh/service';
 import { attr, contextFromTraceparent, type Logger, traceparentOf, withSpan } from '@flashmesh/telemetry';
+import { Injectable } from '@nestjs/common';
 import { amountOf, type PlacedOrder } from '../domain/order.ts';
 import type { SagaAction, SagaInput, SagaState } from '../domain/saga.ts';
-import type { OrderLog } from '../order-log.ts';
-import type { OrderStore, SagaTask } from '../store/order-store.ts';
+import { OrderLog } from '../order-log.ts';
+import { OrderStore, type SagaTask } from '../store/order-store.ts';
 
 /** Calls of payment at once. */
 const CONCURRENCY = 64;
@@ -24,6 +26,7 @@ const wantedIn: Record<SagaAction, SagaState> = { charge: 'PAYING', void: 'REFUN
  * Does what the saga asks of payment, outside the consumer, so that one slow charge holds nothing up. An unknown outcome is
  * asked again while the order waits for it; losing the partition ends it: the next owner asks.
  */
+@Injectable()
 export class SagaRunner {
   private readonly limiter = new Limiter(CONCURRENCY);
   private readonly running = new Set<string>();
@@ -32,22 +35,20 @@ export class SagaRunner {
   private readonly client: MeshClient<typeof payment.PaymentServiceDefinition>;
   private readonly clock: Clock;
   private readonly logger: Logger;
-  private readonly random: () => number;
 
   constructor(
     store: OrderStore,
     log: OrderLog,
+    @InjectClient(payment.PaymentServiceDefinition)
     client: MeshClient<typeof payment.PaymentServiceDefinition>,
-    clock: Clock,
-    logger: Logger,
-    random: () => number = Math.random,
+    @InjectClock() clock: Clock,
+    @InjectLogger() logger: Logger,
   ) {
     this.store = store;
     this.log = log;
     this.client = client;
     this.clock = clock;
     this.logger = logger;
-    this.random = random;
   }
 
   /** Orders that are being worked on. */
@@ -72,7 +73,7 @@ export class SagaRunner {
     const orderId = task.record.order.id;
     for (let tries = 0; tries < MAX_TRIES && !signal.aborted; tries++) {
       try {
-        if (tries > 0) await sleep(this.backoff(tries), signal, this.clock);
+        if (tries > 0) await sleep(backoffMs(tries), signal, this.clock);
         await this.limiter.run(() => this.attempt(task, signal));
         return;
       } catch (error) {
@@ -84,11 +85,6 @@ export class SagaRunner {
         this.logger.debug({ orderId, action: task.action, error: messageOf(error) }, 'outcome unknown');
       }
     }
-  }
-
-  private backoff(tries: number): number {
-    const full = Math.min(BACKOFF_MS * 2 ** tries, BACKOFF_AT_MOST_MS);
-    return full * (0.5 + this.random() / 2);
   }
 
   private attempt({ action, record, traceparent }: SagaTask, signal: AbortSignal): Promise<void> {
@@ -134,6 +130,11 @@ export class SagaRunner {
         return assertNever(outcome, 'outcome');
     }
   }
+}
+
+/** Exponential, with jitter so that orders that failed together do not come back together. */
+function backoffMs(tries: number): number {
+  return Math.min(BACKOFF_MS * 2 ** tries, BACKOFF_AT_MOST_MS) * (0.5 + Math.random() / 2);
 }
 
 const temporary = new Set<FlashmeshError['kind']>([

@@ -2,14 +2,18 @@ import { topics } from '@flashmesh/contracts';
 import { type Clock, partitionOf } from '@flashmesh/core';
 import {
   defineScript,
-  type EventProducer,
-  type KafkaConnection,
+  EventProducer,
+  KafkaConnection,
+  KafkaServer,
   type OutboxEvent,
-  RedisProjection,
+  type ProjectionRun,
   readLog,
+  RedisProjection,
 } from '@flashmesh/messaging';
+import { InjectClock, InjectLogger } from '@flashmesh/service';
 import type { Logger } from '@flashmesh/telemetry';
-import type { Redis } from 'ioredis';
+import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Redis } from 'ioredis';
 import { messageOf } from '../domain/messages.ts';
 import type { OrderRecord, PlacedOrder } from '../domain/order.ts';
 import type { SagaAction, SagaInput, SagaOutput } from '../domain/saga.ts';
@@ -22,13 +26,16 @@ import { inputCode } from './saga-lua.ts';
 const DUE_AFTER_MS = 5000;
 const DUE_AFTER_AT_MOST_MS = 60_000;
 
+/** Events that one call to Redis restores; Redis serves nobody else meanwhile. */
+const RESTORE_BATCH = 500;
+
 const scripts = {
-  place: defineScript('orders-place', PLACE),
-  get: defineScript('orders-get', GET),
-  missing: defineScript('orders-missing', MISSING),
-  step: defineScript('orders-step', STEP),
-  due: defineScript('orders-due', DUE),
-  restore: defineScript('orders-restore', RESTORE),
+  place: defineScript('orders.place', PLACE),
+  get: defineScript('orders.get', GET),
+  missing: defineScript('orders.missing', MISSING),
+  step: defineScript('orders.step', STEP),
+  due: defineScript('orders.due', DUE),
+  restore: defineScript('orders.restore', RESTORE),
 };
 
 /** Something that an order's saga learned. */
@@ -48,47 +55,38 @@ export interface SagaTask {
   readonly traceparent?: string;
 }
 
-/** What the store is made of. */
-export interface OrderStoreOptions {
-  readonly redis: Redis;
-  readonly connection: KafkaConnection;
-  readonly producer: EventProducer;
-  readonly logger: Logger;
-  readonly clock: Clock;
-  /** Key prefix of the view. @default 'orders' */
-  readonly name?: string;
-}
-
 /**
  * The view of all orders, in Redis, by partition: partition p holds the orders whose events are in partition p of
  * `inventory.events` and `orders.events`. Its owner takes the steps of the saga; anybody may place and read. A view that
  * was lost is rebuilt from the log; until then reads and writes throw `unavailable` (`REBUILDING`).
  */
-export class OrderStore {
-  readonly projection: RedisProjection;
+@Injectable()
+export class OrderStore implements OnModuleInit, OnApplicationShutdown {
   private partitions = 0;
   private readonly owned = new Map<number, AbortController>();
-  private readonly connection: KafkaConnection;
+  private readonly projection: RedisProjection;
+  private readonly kafka: KafkaConnection;
+  private readonly server: KafkaServer;
   private readonly clock: Clock;
 
-  constructor(options: OrderStoreOptions) {
-    const { redis, connection, producer, logger, clock, name = 'orders' } = options;
-    this.connection = connection;
+  constructor(
+    redis: Redis,
+    kafka: KafkaConnection,
+    producer: EventProducer,
+    server: KafkaServer,
+    @InjectLogger() logger: Logger,
+    @InjectClock() clock: Clock,
+  ) {
+    this.kafka = kafka;
+    this.server = server;
     this.clock = clock;
     this.projection = new RedisProjection({
-      name,
+      name: 'orders',
       redis,
       producer,
       logger,
       stateKeys: ['orders', 'open'],
-      rebuild: async (partition, run) => {
-        await readLog(this.connection, topics.orderEvents, { partition }, async (events) => {
-          const args = restoreArguments(events, this.clock.now() + DUE_AFTER_MS);
-          if (args.length > 1) await run.apply(scripts.restore, {}, args);
-        });
-        // Inventory's events are all read again: each changes only an order that has not seen it.
-        return 0;
-      },
+      rebuild: (partition, run) => this.rebuild(partition, run),
       toEvent: outboxEvent,
       onReady: (partition) => this.owned.set(partition, new AbortController()),
       onRevoked: (partition) => {
@@ -98,9 +96,13 @@ export class OrderStore {
     });
   }
 
-  /** Learns how many partitions there are; call it once before anything else. */
-  async start(): Promise<void> {
-    this.partitions = await this.connection.partitionsOf(topics.inventoryEvents.name);
+  async onModuleInit(): Promise<void> {
+    this.partitions = await this.kafka.partitionsOf(topics.inventoryEvents.name);
+    this.server.ownPartitions(topics.inventoryEvents, this.projection);
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.projection.stop();
   }
 
   partitionOf(orderId: string): number {
@@ -121,13 +123,15 @@ export class OrderStore {
   async place(placed: PlacedOrder): Promise<{ record: OrderRecord; created: boolean }> {
     const record: OrderRecord = { order: placed, state: 'PLACED', updatedAt: placed.placedAt };
     const args = [placed.id, encodeRecord(record), this.clock.now() + DUE_AFTER_MS];
-    const known = await this.projection.write(scripts.place, this.partitionOf(placed.id), args);
-    return known ? { record: decodeRecord(String(known)), created: false } : { record, created: true };
+    const known = (await this.projection.write(scripts.place, this.partitionOf(placed.id), args)) as
+      string | null;
+    return known ? { record: decodeRecord(known), created: false } : { record, created: true };
   }
 
   async get(orderId: string): Promise<OrderRecord | undefined> {
-    const found = await this.projection.read(scripts.get, this.partitionOf(orderId), [orderId]);
-    return found ? decodeRecord(String(found)) : undefined;
+    const found = (await this.projection.read(scripts.get, this.partitionOf(orderId), [orderId])) as
+      string | null;
+    return found ? decodeRecord(found) : undefined;
   }
 
   /** Those of the orders, all of one partition, that the view does not hold. */
@@ -154,6 +158,17 @@ export class OrderStore {
     const args = [this.clock.now(), limit, DUE_AFTER_MS, DUE_AFTER_AT_MOST_MS];
     const found = (await this.projection.apply(scripts.due, partition, {}, args)) as string[];
     return found.map((text) => decodeRecord(text));
+  }
+
+  /** Takes over what the log says of each order; the rest is told by inventory's events, which are all read again. */
+  private async rebuild(partition: number, run: ProjectionRun): Promise<number> {
+    await readLog(this.kafka, topics.orderEvents, { partition }, async (events) => {
+      for (let at = 0; at < events.length; at += RESTORE_BATCH) {
+        const batch = events.slice(at, at + RESTORE_BATCH);
+        await run.apply(scripts.restore, {}, restoreArguments(batch, this.clock.now() + DUE_AFTER_MS));
+      }
+    });
+    return 0;
   }
 
   private async step(
@@ -186,5 +201,5 @@ export class OrderStore {
 export function outboxEvent(entry: string): OutboxEvent {
   const [output, time, traceparent, text = ''] = splitHead(entry, 3);
   const message = messageOf(output as SagaOutput, decodeRecord(text));
-  return { ...message, time: Number(time), traceparent: traceparent || undefined } as OutboxEvent;
+  return { ...message, time: Number(time), traceparent: traceparent || undefined };
 }

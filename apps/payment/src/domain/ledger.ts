@@ -30,7 +30,11 @@ export function entriesOf(charge: Charge, reason = ''): IdentifiedEntry[] {
   }
 }
 
-function entryOf({ orderId, buyerId, amount, currency }: Charge, kind: EntryKind, reason = ''): IdentifiedEntry {
+function entryOf(
+  { orderId, buyerId, amount, currency }: Charge,
+  kind: EntryKind,
+  reason = '',
+): IdentifiedEntry {
   const moved = kind === 'CHARGE' || kind === 'REFUND';
   return {
     id: `${orderId}/${kind === 'REFUND' ? 'refund' : 'outcome'}`,

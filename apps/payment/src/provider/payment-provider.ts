@@ -18,6 +18,6 @@ export interface ProviderAnswer {
 /** The port to whoever moves the money. Both calls are idempotent by order. */
 export abstract class PaymentProvider {
   abstract charge(charge: ProviderCharge): Promise<ProviderAnswer>;
-  /** Gives back what was taken for the order, if anything was. */
+  /** Gives back what was taken for the order, if anything was; nothing is taken for it afterwards. */
   abstract cancel(orderId: string): Promise<void>;
 }

@@ -1,5 +1,8 @@
 import { type Clock, sleep } from '@flashmesh/core';
+import { InjectClock, InjectEnv } from '@flashmesh/service';
+import { Injectable } from '@nestjs/common';
 import { behaviourOf } from '../domain/behaviour.ts';
+import type { PaymentEnv } from '../env.ts';
 import { PaymentProvider, type ProviderAnswer, type ProviderCharge } from './payment-provider.ts';
 
 /** Longer than the deadline of any caller. */
@@ -8,14 +11,15 @@ const LATE_ANSWER_MS = 3000;
 const REMEMBERED = 10_000;
 
 /** A provider that behaves as the payment method's token says: see {@link behaviourOf}. */
+@Injectable()
 export class SimulatedProvider extends PaymentProvider {
   private readonly answeredLate = new Set<string>();
   private readonly latencyMs: number;
   private readonly clock: Clock;
 
-  constructor(latencyMs: number, clock: Clock) {
+  constructor(@InjectEnv() env: Pick<PaymentEnv, 'PROVIDER_LATENCY_MS'>, @InjectClock() clock: Clock) {
     super();
-    this.latencyMs = latencyMs;
+    this.latencyMs = env.PROVIDER_LATENCY_MS;
     this.clock = clock;
   }
 

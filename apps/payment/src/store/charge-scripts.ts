@@ -97,10 +97,11 @@ redis.call('HSET', KEYS[1], 'status', 'ready', 'lease', ARGV[2])
 return 1
 `;
 
-/** Begins the second reading unless it was done, is being done or is not due. ARGV: now, lease until. Returns epoch or nil. */
+/** Begins the second reading. ARGV: now, lease until. Returns the epoch, 'later' when it is not due, nil when it is done. */
 export const CLAIM_SETTLING = `
 local epoch, status, settled, lease = unpack(redis.call('HMGET', KEYS[1], 'epoch', 'status', 'settled', 'lease'))
-if not epoch or status ~= 'ready' or settled == '1' or tonumber(lease) > tonumber(ARGV[1]) then return false end
+if not epoch or settled == '1' then return false end
+if status ~= 'ready' or tonumber(lease) > tonumber(ARGV[1]) then return 'later' end
 redis.call('HSET', KEYS[1], 'lease', ARGV[2])
 return epoch
 `;

@@ -1,0 +1,30 @@
+import { catalog, event, inventory, order } from '@flashmesh/contracts';
+import { runService } from '@flashmesh/service';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { gatewayEnv } from './env.ts';
+import { GatewayModule } from './gateway.module.ts';
+import { serveDocs } from './http/docs.ts';
+import { GatewayAdapter } from './http/gateway-adapter.ts';
+import { openApiDocument } from './http/openapi.ts';
+import { traceRequests } from './http/tracing.ts';
+
+await runService({
+  name: 'gateway',
+  env: gatewayEnv,
+  module: GatewayModule,
+  services: [event.IngestDefinition],
+  clients: [
+    { definition: order.OrderServiceDefinition, service: 'order' },
+    { definition: catalog.CatalogServiceDefinition, service: 'catalog' },
+    { definition: inventory.InventoryServiceDefinition, service: 'inventory' },
+  ],
+  http: {
+    adapter: () => new GatewayAdapter(),
+    port: (env) => env.HTTP_PORT,
+    configure(app) {
+      const server = (app as NestFastifyApplication).getHttpAdapter().getInstance();
+      traceRequests(server);
+      serveDocs(server, () => openApiDocument(app));
+    },
+  },
+});

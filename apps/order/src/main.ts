@@ -1,0 +1,16 @@
+import { catalog, inventory, order, payment } from '@flashmesh/contracts';
+import { runService } from '@flashmesh/service';
+import { orderEnv } from './env.ts';
+import { OrderModule } from './order.module.ts';
+
+await runService({
+  name: 'order',
+  env: orderEnv,
+  module: OrderModule,
+  services: [order.OrderServiceDefinition],
+  clients: [
+    { definition: catalog.CatalogServiceDefinition, service: 'catalog' },
+    { definition: inventory.InventoryServiceDefinition, service: 'inventory' },
+    { definition: payment.PaymentServiceDefinition, service: 'payment' },
+  ],
+});

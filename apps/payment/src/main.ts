@@ -1,0 +1,11 @@
+import { payment } from '@flashmesh/contracts';
+import { runService } from '@flashmesh/service';
+import { paymentEnv } from './env.ts';
+import { PaymentModule } from './payment.module.ts';
+
+await runService({
+  name: 'payment',
+  env: paymentEnv,
+  module: PaymentModule,
+  services: [payment.PaymentServiceDefinition],
+});

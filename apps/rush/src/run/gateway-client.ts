@@ -1,0 +1,116 @@
+import { FlashmeshError, messageOf } from '@flashmesh/core';
+import { Pool } from 'undici';
+
+/** A buyer who may order. */
+export interface Buyer {
+  readonly buyerId: string;
+  readonly token: string;
+}
+
+/** What a buyer asks for. */
+export interface Wish {
+  readonly saleId: string;
+  readonly sku: string;
+  readonly quantity: number;
+  readonly paymentMethod: string;
+}
+
+/** What became of a request, by what a buyer would do next. */
+export type Outcome =
+  | 'accepted'
+  /** 409 `SOLD_OUT`: nothing left. */
+  | 'soldOut'
+  /** 429: come back later. */
+  | 'tooManyRequests'
+  /** 503 or 504: nothing is known. */
+  | 'unavailable'
+  /** Any other 4xx: the request itself was wrong, or the sale is not open. */
+  | 'refused'
+  /** Any other 5xx. */
+  | 'failed'
+  /** No answer: refused, reset or timed out. */
+  | 'networkError';
+
+/** The answer to an order. */
+export interface OrderAnswer {
+  readonly outcome: Outcome;
+  /** The order's id, when it was accepted. */
+  readonly orderId?: string;
+}
+
+const CONNECTIONS = 256;
+const TIMEOUT_MS = 15_000;
+
+/** The shop as a buyer sees it: REST and nothing else. */
+export class GatewayClient {
+  private readonly pool: Pool;
+
+  /** @throws TypeError when the address is no URL. */
+  constructor(gateway: string) {
+    this.pool = new Pool(new URL(gateway).origin, {
+      connections: CONNECTIONS,
+      pipelining: 1,
+      headersTimeout: TIMEOUT_MS,
+      bodyTimeout: TIMEOUT_MS,
+      connect: { timeout: 5000 },
+    });
+  }
+
+  /** Becomes a new buyer. */
+  async openSession(): Promise<Buyer> {
+    const { statusCode, body } = await this.pool.request({ method: 'POST', path: '/api/sessions' });
+    const text = await body.text();
+    if (statusCode !== 201)
+      throw new FlashmeshError('unavailable', 'NO_SESSION', `no session: ${statusCode} ${text}`);
+    const { buyerId, token } = JSON.parse(text) as Buyer;
+    return { buyerId, token };
+  }
+
+  /** Orders once; never throws. */
+  async placeOrder({ token }: Buyer, idempotencyKey: string, wish: Wish): Promise<OrderAnswer> {
+    try {
+      const { statusCode, body } = await this.pool.request({
+        method: 'POST',
+        path: '/api/orders',
+        headers: {
+          authorization: `Bearer ${token}`,
+          'idempotency-key': idempotencyKey,
+          'content-type': 'application/json',
+        },
+        body: JSON.stringify(wish),
+      });
+      return answerOf(statusCode, await body.text());
+    } catch {
+      // The rush counts it and goes on; the gateway's log says why.
+      return { outcome: 'networkError' };
+    }
+  }
+
+  /** The state of an order as its buyer reads it, or why she cannot. */
+  async stateOf(orderId: string, token: string): Promise<string> {
+    try {
+      const { statusCode, body } = await this.pool.request({
+        method: 'GET',
+        path: `/api/orders/${encodeURIComponent(orderId)}`,
+        headers: { authorization: `Bearer ${token}` },
+      });
+      const text = await body.text();
+      return statusCode === 200 ? (JSON.parse(text) as { state: string }).state : `answer ${statusCode}`;
+    } catch (error) {
+      return `no answer: ${messageOf(error)}`;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.pool.close();
+  }
+}
+
+/** @internal */
+export function answerOf(status: number, text: string): OrderAnswer {
+  if (status === 202) return { outcome: 'accepted', orderId: (JSON.parse(text) as { id: string }).id };
+  if (status === 429) return { outcome: 'tooManyRequests' };
+  if (status === 503 || status === 504) return { outcome: 'unavailable' };
+  if (status === 409 && text.includes('"SOLD_OUT"')) return { outcome: 'soldOut' };
+  return { outcome: status < 500 ? 'refused' : 'failed' };
+}

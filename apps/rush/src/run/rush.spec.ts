@@ -1,0 +1,40 @@
+import type { AcceptedOrder } from '../accepted-orders.ts';
+import type { Buyer, OrderAnswer, Wish } from './gateway-client.ts';
+import { rush } from './rush.ts';
+
+const wish = { saleId: 's', sku: 'k', quantity: 1, paymentMethod: 'tok_ok' };
+
+describe('rush', () => {
+  it('lets each buyer order once with a key of her own, and sorts the answers', async () => {
+    let sessions = 0;
+    const asked: { buyer: Buyer; key: string; wish: Wish }[] = [];
+    const accepted: AcceptedOrder[] = [];
+    const outcomes: OrderAnswer['outcome'][] = ['accepted', 'soldOut', 'tooManyRequests', 'networkError'];
+    const report = await rush({
+      client: {
+        openSession: async () => ({ buyerId: `b${++sessions}`, token: `t${sessions}` }),
+        placeOrder: async (buyer, key, wish) => {
+          const outcome = outcomes[asked.length % outcomes.length] ?? 'failed';
+          asked.push({ buyer, key, wish });
+          return outcome === 'accepted' ? { outcome, orderId: `ord_${asked.length}` } : { outcome };
+        },
+      },
+      buyers: 40,
+      ratePerSecond: 10_000,
+      wish,
+      declineRatio: 0.25,
+      onAccepted: (order) => accepted.push(order),
+    });
+    expect(new Set(asked.map(({ key }) => key)).size).toBe(40);
+    expect(new Set(asked.map(({ buyer }) => buyer.buyerId)).size).toBe(40);
+    expect(asked.filter(({ wish }) => wish.paymentMethod === 'tok_decline')).toHaveLength(10);
+    expect(report).toMatchObject({
+      offered: 40,
+      accepted: 10,
+      rejected: { soldOut: 10, tooManyRequests: 10, networkError: 10, unavailable: 0, refused: 0, failed: 0 },
+      notSent: 0,
+    });
+    expect(accepted[0]).toMatchObject({ id: 'ord_1', buyerId: 'b1', token: 't1', time: expect.any(Number) });
+    expect(report.latencyMs.p99).toBeGreaterThanOrEqual(0);
+  });
+});

@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import { type Clock, Limiter, systemClock } from '@flashmesh/core';
+import { type Quantiles, quantilesOf } from '../domain/quantiles.ts';
+import type { AcceptedOrder } from '../accepted-orders.ts';
+import type { Buyer, GatewayClient, Outcome, Wish } from './gateway-client.ts';
+import { openLoop } from './open-loop.ts';
+
+/** A rush to be. */
+export interface RushOptions {
+  readonly client: Pick<GatewayClient, 'openSession' | 'placeOrder'>;
+  readonly buyers: number;
+  readonly ratePerSecond: number;
+  readonly wish: Wish;
+  /** Share of the buyers whose payment method is declined, 0 to 1. */
+  readonly declineRatio: number;
+  readonly onAccepted: (order: AcceptedOrder) => void;
+  readonly onProgress?: (what: string) => void;
+  /** @default systemClock */
+  readonly clock?: Clock;
+}
+
+/** What came of it. */
+export interface RushReport {
+  readonly offered: number;
+  readonly accepted: number;
+  /** Orders that were not accepted, by why. */
+  readonly rejected: Readonly<Record<Exclude<Outcome, 'accepted'>, number>>;
+  /** Arrivals for which no request was made, because too many were under way already: the generator's own limit. */
+  readonly notSent: number;
+  /** From the first arrival to the last answer. */
+  readonly seconds: number;
+  readonly offeredPerSecond: number;
+  readonly acceptedPerSecond: number;
+  /** From the moment an arrival was due to its answer. */
+  readonly latencyMs: Quantiles;
+}
+
+const SESSIONS_AT_ONCE = 64;
+/** Bounds what a gateway that answers nothing can pile up here. */
+const MAX_UNDER_WAY = 8192;
+const DECLINED = 'tok_decline';
+
+/** Creates the buyers, lets them all order, each once, and waits for the answers. */
+export async function rush(options: RushOptions): Promise<RushReport> {
+  const { client, ratePerSecond, wish, declineRatio, onProgress, clock = systemClock } = options;
+  const buyers = await openSessions(options);
+  onProgress?.(`${buyers.length} buyers are ready`);
+
+  const outcomes: Record<Outcome, number> = {
+    accepted: 0,
+    soldOut: 0,
+    tooManyRequests: 0,
+    unavailable: 0,
+    refused: 0,
+    failed: 0,
+    networkError: 0,
+  };
+  const latencies = new Float64Array(buyers.length);
+  const underWay = new Set<Promise<void>>();
+  let answered = 0;
+  let notSent = 0;
+  const start = clock.monotonic();
+
+  const order = async (buyer: Buyer, index: number, dueAt: number): Promise<void> => {
+    const paymentMethod = declines(index, declineRatio) ? DECLINED : wish.paymentMethod;
+    const answer = await client.placeOrder(buyer, randomUUID(), { ...wish, paymentMethod });
+    latencies[answered++] = clock.monotonic() - dueAt;
+    outcomes[answer.outcome]++;
+    if (answer.orderId !== undefined) options.onAccepted({ id: answer.orderId, ...buyer, time: clock.now() });
+  };
+  await openLoop({
+    count: buyers.length,
+    ratePerSecond,
+    clock,
+    fire: (index, dueAt) => {
+      const buyer = buyers[index];
+      if (!buyer || underWay.size >= MAX_UNDER_WAY) {
+        notSent++;
+        return;
+      }
+      const running: Promise<void> = order(buyer, index, dueAt).finally(() => underWay.delete(running));
+      underWay.add(running);
+    },
+  });
+  const sendingSeconds = (clock.monotonic() - start) / 1000;
+  await Promise.all(underWay);
+  const seconds = (clock.monotonic() - start) / 1000;
+
+  const { accepted, ...rejected } = outcomes;
+  return {
+    offered: buyers.length,
+    accepted,
+    rejected,
+    notSent,
+    seconds: rounded(seconds),
+    offeredPerSecond: rounded(buyers.length / Math.max(sendingSeconds, 0.001)),
+    acceptedPerSecond: rounded(accepted / Math.max(seconds, 0.001)),
+    latencyMs: quantilesOf(latencies.subarray(0, answered)),
+  };
+}
+
+async function openSessions({ client, buyers }: RushOptions): Promise<Buyer[]> {
+  const limiter = new Limiter(SESSIONS_AT_ONCE);
+  return Promise.all(Array.from({ length: buyers }, () => limiter.run(() => client.openSession())));
+}
+
+/** Spreads the declined payments evenly over the arrivals. */
+function declines(index: number, ratio: number): boolean {
+  return Math.floor((index + 1) * ratio) > Math.floor(index * ratio);
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 10) / 10;
+}

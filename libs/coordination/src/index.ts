@@ -1,0 +1,2 @@
+export { Election, type ElectionOptions, type Leadership } from './election.ts';
+export { type AcquireOptions, Lock, type LockHandle } from './lock.ts';

@@ -1,0 +1,334 @@
+import { randomUUID } from 'node:crypto';
+import { type Clock, messageOf, systemClock, type Timer } from '@flashmesh/core';
+import type { Logger } from '@flashmesh/telemetry';
+import type { Redis } from 'ioredis';
+import type { EventProducer, OutboxEvent } from './event-producer.ts';
+import { OutboxRelay } from './outbox-relay.ts';
+import type { PartitionControl, PartitionOwner } from './partition-owner.ts';
+import { PositionLost } from './position-lost.ts';
+import { projectionError } from './projection-errors.ts';
+import {
+  CLAIM,
+  FINISH_REBUILD,
+  REFILL_OUTBOX,
+  RELAY,
+  type ScriptMode,
+  wrapScript,
+} from './projection-scripts.ts';
+import { type CompiledScript, runScript, type Script, type ScriptArgument } from './script.ts';
+
+/** What a rebuild may do; only until {@link RedisProjectionOptions.rebuild} has resolved. */
+export interface ProjectionRun {
+  readonly partition: number;
+  /** Runs an owner's script on the state that is being rebuilt. @throws PositionLost when somebody claimed the partition. */
+  apply(script: Script, options: { upTo?: number }, args: readonly ScriptArgument[]): Promise<unknown>;
+  /** Drops the outbox entries that `keep` refuses: those whose events are in the log already. */
+  filterOutbox(keep: (entry: string) => boolean): Promise<void>;
+}
+
+/** What a projection is made of. */
+export interface RedisProjectionOptions {
+  /** Begins the name of every key: `{name:partition}:suffix`. */
+  readonly name: string;
+  readonly redis: Redis;
+  readonly logger: Logger;
+  readonly producer: Pick<EventProducer, 'publishInOrder'>;
+  /** Suffixes of the keys that hold the state of a partition. */
+  readonly stateKeys: readonly string[];
+  /** Replays the log into the emptied state; answers the next offset to consume. */
+  readonly rebuild: (partition: number, run: ProjectionRun) => Promise<number>;
+  /** The event that an outbox entry stands for. */
+  readonly toEvent: (entry: string) => OutboxEvent;
+  /** The partition's state is complete and this instance owns it. */
+  readonly onReady?: (partition: number) => void;
+  /** This instance no longer owns the partition. */
+  readonly onRevoked?: (partition: number) => void;
+  /** @default systemClock */
+  readonly clock?: Clock;
+}
+
+/** A partition that this instance owns. */
+interface Claim {
+  readonly epoch: string;
+  readonly token: string;
+  readonly control: PartitionControl;
+  readonly relay: OutboxRelay;
+  /** Last offset that was sent to be applied. */
+  position: number;
+}
+
+const WATCH_INTERVAL_MS = 500;
+const RELAY_CHUNK = 500;
+const OUTBOX_CHUNK = 1000;
+
+/**
+ * A view of a log in Redis, with its position in the log beside it: one Lua call moves both, so each record takes effect once,
+ * whoever crashes when. See docs on {@link RedisProjection.apply} for what is checked.
+ *
+ * The state of a partition is written by its owner, in the order of the log. An owner is whoever claimed it last
+ * ({@link RedisProjection.assigned}); a claim raises a token, and writes with an older token are refused. A wiped Redis has no
+ * epoch, so every call is refused until the next claim has rebuilt the state from the log.
+ */
+export class RedisProjection implements PartitionOwner {
+  private readonly options: RedisProjectionOptions;
+  private readonly clock: Clock;
+  private readonly claims = new Map<number, Claim>();
+  /** Counts assignments and revocations, so that a claim notices that it was overtaken. */
+  private readonly turns = new Map<number, number>();
+  private readonly compiled = new Map<ScriptMode, WeakMap<Script, CompiledScript>>();
+  private readonly stopped: Promise<void>[] = [];
+  private watch: Timer | undefined;
+
+  constructor(options: RedisProjectionOptions) {
+    for (const suffix of options.stateKeys) {
+      if (!/^[a-z][a-z0-9_-]*$/i.test(suffix)) throw new RangeError(`stateKeys: not a key suffix: ${suffix}`);
+    }
+    this.options = options;
+    this.clock = options.clock ?? systemClock;
+  }
+
+  /** The partitions that this instance owns, in order. */
+  get partitions(): number[] {
+    return [...this.claims.keys()].sort((a, b) => a - b);
+  }
+
+  owns(partition: number): boolean {
+    return this.claims.has(partition);
+  }
+
+  /** The Redis key of a part of a partition's state. All keys of a partition share a hash slot. */
+  key(partition: number, suffix: string): string {
+    return `{${this.options.name}:${partition}}:${suffix}`;
+  }
+
+  async assigned(partition: number, control: PartitionControl): Promise<number> {
+    this.release(partition);
+    const turn = this.nextTurn(partition);
+    const epoch = `${this.clock.now().toString(36)}-${randomUUID().slice(0, 8)}`;
+    const [state, current, token, offset] = (await this.run(CLAIM, partition, [epoch])) as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    let position = Number(offset);
+    if (state === 'rebuild') position = await this.rebuild(partition, current, token);
+    if (this.turns.get(partition) !== turn) {
+      throw new PositionLost('FENCED', 'the partition was given away meanwhile');
+    }
+    const relay = this.startRelay(partition, current, token);
+    this.claims.set(partition, { epoch: current, token, control, relay, position });
+    this.watch ??= this.scheduleWatch();
+    this.options.onReady?.(partition);
+    return position + 1;
+  }
+
+  revoked(partition: number): void {
+    this.nextTurn(partition);
+    this.release(partition);
+  }
+
+  /**
+   * Runs a script as the owner of the partition. In the same Lua call it is checked that the state is the one that was claimed
+   * (`EPOCH`), that nobody claimed it since (`FENCED`), and, with `upTo`, that the state is where this instance last brought
+   * it (`GAP`); then the script runs, and the watermark moves to `upTo`, the last offset that its effect covers.
+   *
+   * Calls may be pipelined: when one fails, those behind it are refused.
+   *
+   * @throws PositionLost when a check fails: nothing was changed.
+   * @throws FlashmeshError `unavailable` (`REDIS_UNAVAILABLE`): nothing is known; calling again with the same offsets is safe.
+   */
+  async apply(
+    script: Script,
+    partition: number,
+    options: { readonly upTo?: number },
+    args: readonly ScriptArgument[],
+  ): Promise<unknown> {
+    const claim = this.claims.get(partition);
+    if (!claim) throw new PositionLost('FENCED', `partition ${partition} is not owned by this instance`);
+    const { upTo } = options;
+    const after = claim.position;
+    if (upTo !== undefined) claim.position = upTo;
+    try {
+      const fence = [claim.epoch, claim.token, String(after), upTo === undefined ? '' : String(upTo)];
+      const [emitted, result] = await this.runWrapped(script, 'apply', partition, [...fence, ...args]);
+      if (emitted > 0) claim.relay.kick();
+      return result;
+    } catch (error) {
+      // Whether it took effect or not, the chain check finds out at the next call.
+      if (upTo !== undefined) claim.position = Math.min(claim.position, after);
+      throw error;
+    }
+  }
+
+  /**
+   * Runs a script on the state whoever owns it; what it emits is published by the owner. For writes that are right in any
+   * order, such as create-if-absent.
+   *
+   * @throws FlashmeshError `unavailable`: `REBUILDING` (nothing was changed) or `REDIS_UNAVAILABLE` (nothing is known).
+   */
+  async write(script: Script, partition: number, args: readonly ScriptArgument[]): Promise<unknown> {
+    const [emitted, result] = await this.runWrapped(script, 'write', partition, args);
+    if (emitted > 0) this.claims.get(partition)?.relay.kick();
+    return result;
+  }
+
+  /** As {@link write}, for a script that changes nothing. */
+  async read(script: Script, partition: number, args: readonly ScriptArgument[]): Promise<unknown> {
+    const [, result] = await this.runWrapped(script, 'read', partition, args);
+    return result;
+  }
+
+  /** Resolves when the outboxes of all owned partitions were seen empty. */
+  async relayIdle(): Promise<void> {
+    await Promise.all([...this.claims.values()].map(({ relay }) => relay.idle()));
+  }
+
+  /** Gives up all partitions; resolves when the relays have ended. */
+  async stop(): Promise<void> {
+    this.watch?.cancel();
+    this.watch = undefined;
+    for (const partition of this.partitions) this.revoked(partition);
+    await Promise.all(this.stopped.splice(0));
+  }
+
+  private async rebuild(partition: number, epoch: string, token: string): Promise<number> {
+    const { name, logger } = this.options;
+    const startedAt = this.clock.monotonic();
+    logger.info({ projection: name, partition }, 'rebuilding from the log');
+    const run: ProjectionRun = {
+      partition,
+      apply: async (script, { upTo }, args) => {
+        const fence = [epoch, token, '', upTo === undefined ? '' : String(upTo)];
+        const [, result] = await this.runWrapped(script, 'rebuild', partition, [...fence, ...args]);
+        return result;
+      },
+      filterOutbox: (keep) => this.filterOutbox(partition, epoch, token, keep),
+    };
+    const next = await this.options.rebuild(partition, run);
+    await this.run(FINISH_REBUILD, partition, [epoch, token, next - 1]);
+    const ms = Math.round(this.clock.monotonic() - startedAt);
+    logger.info({ projection: name, partition, next, ms }, 'rebuilt');
+    return next - 1;
+  }
+
+  private async filterOutbox(
+    partition: number,
+    epoch: string,
+    token: string,
+    keep: (entry: string) => boolean,
+  ): Promise<void> {
+    const outbox = this.key(partition, 'outbox');
+    const kept: string[] = [];
+    for (let from = 0; ; from += OUTBOX_CHUNK) {
+      const entries = await this.options.redis.lrange(outbox, from, from + OUTBOX_CHUNK - 1);
+      kept.push(...entries.filter(keep));
+      if (entries.length < OUTBOX_CHUNK) break;
+    }
+    for (let from = 0; from === 0 || from < kept.length; from += OUTBOX_CHUNK) {
+      const first = from === 0 ? 1 : 0;
+      await this.run(REFILL_OUTBOX, partition, [
+        epoch,
+        token,
+        first,
+        ...kept.slice(from, from + OUTBOX_CHUNK),
+      ]);
+    }
+  }
+
+  private startRelay(partition: number, epoch: string, token: string): OutboxRelay {
+    const { producer, toEvent, logger } = this.options;
+    return new OutboxRelay({
+      next: async (published) => {
+        const reply = await this.run(RELAY, partition, [epoch, token, published, RELAY_CHUNK]);
+        const [relayed, entries] = reply as [number, string[]];
+        return { relayed, entries };
+      },
+      publish: (entries) => producer.publishInOrder(entries.map(toEvent)),
+      clock: this.clock,
+      logger,
+    });
+  }
+
+  private scheduleWatch(): Timer {
+    return this.clock.after(WATCH_INTERVAL_MS, () => {
+      void this.checkClaims().finally(() => {
+        // stop() or a lack of claims ends the watch.
+        if (this.watch) this.watch = this.claims.size > 0 ? this.scheduleWatch() : undefined;
+      });
+    });
+  }
+
+  /** Notices a wiped state though no record arrives, and outbox entries that others wrote. */
+  private async checkClaims(): Promise<void> {
+    const { redis, name, logger } = this.options;
+    await Promise.all(
+      [...this.claims].map(async ([partition, claim]) => {
+        try {
+          const [epoch, waiting] = await Promise.all([
+            redis.hget(this.key(partition, 'meta'), 'epoch'),
+            redis.llen(this.key(partition, 'outbox')),
+          ]);
+          if (this.claims.get(partition) !== claim) return;
+          if (epoch !== claim.epoch) {
+            logger.warn(
+              { projection: name, partition },
+              'the state was wiped or replaced, claiming it again',
+            );
+            this.release(partition);
+            claim.control.restart();
+          } else if (waiting > 0) claim.relay.kick();
+        } catch (error) {
+          logger.debug(
+            { projection: name, partition, error: messageOf(error) },
+            'the state cannot be watched now',
+          );
+        }
+      }),
+    );
+  }
+
+  private release(partition: number): void {
+    const claim = this.claims.get(partition);
+    if (!claim) return;
+    this.claims.delete(partition);
+    const ended = claim.relay.stop();
+    this.stopped.push(ended);
+    void ended.then(() => this.stopped.splice(this.stopped.indexOf(ended), 1));
+    this.options.onRevoked?.(partition);
+  }
+
+  private nextTurn(partition: number): number {
+    const turn = (this.turns.get(partition) ?? 0) + 1;
+    this.turns.set(partition, turn);
+    return turn;
+  }
+
+  private async runWrapped(
+    script: Script,
+    mode: ScriptMode,
+    partition: number,
+    args: readonly ScriptArgument[],
+  ): Promise<[emitted: number, result: unknown]> {
+    let ofMode = this.compiled.get(mode);
+    if (!ofMode) this.compiled.set(mode, (ofMode = new WeakMap()));
+    let compiled = ofMode.get(script);
+    if (!compiled) ofMode.set(script, (compiled = wrapScript(script, mode, this.options.stateKeys)));
+    const [emitted, result = null] = (await this.run(compiled, partition, args)) as [number, unknown];
+    return [emitted, result];
+  }
+
+  private async run(
+    script: CompiledScript,
+    partition: number,
+    args: readonly ScriptArgument[],
+  ): Promise<unknown> {
+    const suffixes = ['meta', 'outbox', ...this.options.stateKeys];
+    const keys = suffixes.map((suffix) => this.key(partition, suffix));
+    try {
+      return await runScript(this.options.redis, script, keys, args);
+    } catch (error) {
+      throw projectionError(script.name, error);
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import type { Logger } from '@flashmesh/telemetry';
+import { isZooKeeperError, Reconciler, type ZooKeeper } from '@flashmesh/zookeeper';
+
+/**
+ * Keeps an ephemeral node in place: it is made again after a lost session, and when somebody deletes or changes it.
+ *
+ * Two processes may claim the same node. The newest claim wins: at the start whatever is there is replaced, since it is most
+ * likely left over from a run before this one; later a node of a foreign session is left alone until it goes.
+ */
+export class Announcement {
+  private readonly zk: ZooKeeper;
+  private readonly path: string;
+  private readonly data: Buffer;
+  private readonly logger: Logger | undefined;
+  private readonly reconciler: Reconciler;
+  /** Every session that this announcement has written with: their nodes are its own. */
+  private readonly sessions = new Set<bigint>();
+  private readonly first = Promise.withResolvers<void>();
+  private placed = false;
+  private armed = false;
+  private withdrawal: Promise<void> | undefined;
+
+  /** @internal Use `Registry.announce`. */
+  constructor(zk: ZooKeeper, path: string, data: string, logger?: Logger) {
+    this.zk = zk;
+    this.path = path;
+    this.data = Buffer.from(data);
+    this.logger = logger;
+    this.reconciler = new Reconciler((signal) => this.place(signal), {
+      onError: (error) => {
+        // What waiting does not cure is the announcer's to know; after the first time it can only be logged.
+        if (!this.placed && !(isZooKeeperError(error) && error.kind === 'unavailable'))
+          this.first.reject(error);
+        this.logger?.warn({ err: error, path }, 'announcing failed');
+      },
+    });
+  }
+
+  /** @internal Resolves when the node is there. Waits while ZooKeeper is out of reach. */
+  async start(): Promise<void> {
+    this.reconciler.poke();
+    try {
+      await this.first.promise;
+    } catch (error) {
+      await this.reconciler.stop();
+      throw error;
+    }
+  }
+
+  /**
+   * Takes the instance out, at once. When ZooKeeper is out of reach the node goes with its session.
+   *
+   * @throws ZooKeeperError when it is unknown whether the node is gone.
+   */
+  withdraw(): Promise<void> {
+    this.withdrawal ??= this.remove();
+    return this.withdrawal;
+  }
+
+  private async remove(): Promise<void> {
+    await this.reconciler.stop();
+    this.first.resolve();
+    if (this.zk.state.name === 'closed') return;
+    const stat = await this.zk.exists(this.path);
+    if (!stat || !this.sessions.has(stat.ephemeralOwner)) return;
+    try {
+      await this.zk.delete(this.path);
+    } catch (error) {
+      if (!isZooKeeperError(error, 'ZK_NO_NODE')) throw error;
+    }
+  }
+
+  private async place(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const stat = await this.look(signal);
+      if (!stat) await this.create();
+      else if (stat.ephemeralOwner === this.zk.sessionId) {
+        const { data } = await this.zk.get(this.path, { signal });
+        if (!data.equals(this.data)) await this.zk.set(this.path, this.data);
+        this.placed = true;
+        return this.first.resolve();
+      } else if (this.placed && !this.sessions.has(stat.ephemeralOwner)) {
+        this.logger?.warn({ path: this.path }, 'another process announces the same instance: left alone');
+        return;
+      } else await this.replace();
+      if (signal.aborted) return;
+    }
+  }
+
+  /** Reads the node's stat, and makes sure that a watch waits for its next change. */
+  private look(signal: AbortSignal): ReturnType<ZooKeeper['exists']> {
+    if (this.armed) return this.zk.exists(this.path, { signal });
+    this.armed = true;
+    const watch = () => {
+      this.armed = false;
+      this.reconciler.poke();
+    };
+    return this.zk.exists(this.path, { watch, signal }).catch((error: unknown) => {
+      this.armed = false;
+      throw error;
+    });
+  }
+
+  private async create(): Promise<void> {
+    // Noted before, since a create whose reply was lost may have been applied.
+    this.sessions.add(this.zk.sessionId);
+    try {
+      const { stat } = await this.zk.create(this.path, this.data, { mode: 'ephemeral' });
+      this.sessions.add(stat.ephemeralOwner);
+    } catch (error) {
+      if (isZooKeeperError(error, 'ZK_NO_NODE')) {
+        await this.zk.mkdirp(this.path.slice(0, this.path.lastIndexOf('/')));
+      } else if (!isZooKeeperError(error, 'ZK_NODE_EXISTS')) throw error;
+    }
+  }
+
+  /** Both requests go out together, so that watchers have hardly a moment in which to see neither node. */
+  private async replace(): Promise<void> {
+    const deleting = this.zk.delete(this.path).catch((error: unknown) => {
+      if (!isZooKeeperError(error, 'ZK_NO_NODE')) throw error;
+    });
+    await Promise.all([deleting, this.create()]);
+  }
+}

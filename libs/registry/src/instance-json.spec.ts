@@ -1,0 +1,21 @@
+import { decodeInstance, encodeInstance } from './instance-json.ts';
+
+describe('decodeInstance', () => {
+  const instance = { id: 'a-1', address: '127.0.0.1:50051', version: '1.0.0', zone: 'local', weight: 0 };
+
+  it('reads what was written', () => {
+    expect(decodeInstance(Buffer.from(encodeInstance(instance)))).toEqual(instance);
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['no JSON', '{'],
+    ['null', 'null'],
+    ['an array', '[]'],
+    ['no port', JSON.stringify({ ...instance, address: 'host' })],
+    ['a negative weight', JSON.stringify({ ...instance, weight: -1 })],
+    ['no zone', JSON.stringify({ ...instance, zone: undefined })],
+  ])('refuses %s', (_, text) => {
+    expect(decodeInstance(Buffer.from(text))).toBeUndefined();
+  });
+});

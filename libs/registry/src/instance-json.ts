@@ -1,0 +1,22 @@
+import type { ServiceInstance } from '@flashmesh/core';
+
+/** What an instance's node holds. */
+export function encodeInstance({ id, address, version, zone, weight }: ServiceInstance): string {
+  return JSON.stringify({ id, address, version, zone, weight });
+}
+
+/** The instance, or `undefined` for what is none: others may write there, and one bad node must not hide the good ones. */
+export function decodeInstance(data: Buffer): ServiceInstance | undefined {
+  let value: Partial<Record<keyof ServiceInstance, unknown>> | null;
+  try {
+    value = JSON.parse(data.toString('utf8')) as typeof value;
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { id, address, version, zone, weight } = value;
+  if (typeof id !== 'string' || typeof address !== 'string' || !/^.+:\d+$/.test(address)) return undefined;
+  if (typeof version !== 'string' || typeof zone !== 'string') return undefined;
+  if (typeof weight !== 'number' || !(weight >= 0)) return undefined;
+  return { id, address, version, zone, weight };
+}

@@ -1,0 +1,96 @@
+import { invalidArgument, type Resolver, type ServiceInstance } from '@flashmesh/core';
+import type { Logger } from '@flashmesh/telemetry';
+import { joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
+import { Announcement } from './announcement.ts';
+import { decodeInstance, encodeInstance } from './instance-json.ts';
+import { type InstancesListener, ServiceWatch } from './service-watch.ts';
+
+export interface RegistryOptions {
+  /** The node beneath which services are. @default '/flashmesh/services' */
+  readonly root?: string;
+  readonly logger?: Logger;
+}
+
+/**
+ * Naming over ZooKeeper: an instance is an ephemeral node `<root>/<service>/<id>` with its data as JSON. A withdrawn or closed
+ * instance disappears at once, a dead one within its session timeout. While ZooKeeper is out of reach, the last known instances
+ * stay in use.
+ */
+export class Registry implements Resolver {
+  private readonly zk: ZooKeeper;
+  private readonly root: string;
+  private readonly logger: Logger | undefined;
+  private readonly watches = new Map<string, ServiceWatch>();
+  private readonly announcements = new Set<Announcement>();
+
+  constructor(zk: ZooKeeper, o: RegistryOptions = {}) {
+    this.zk = zk;
+    this.root = o.root ?? '/flashmesh/services';
+    this.logger = o.logger;
+  }
+
+  /**
+   * Makes an instance known, and keeps it known until it is withdrawn. Resolves when the node is there; waits while ZooKeeper
+   * is out of reach. A node that another process left under the same id is replaced.
+   *
+   * @throws FlashmeshError `invalid_argument` for an instance that could not be read back; ZooKeeperError e.g. `ZK_NO_AUTH`.
+   */
+  async announce(service: string, instance: ServiceInstance): Promise<Announcement> {
+    const data = encodeInstance(instance);
+    if (!decodeInstance(Buffer.from(data)))
+      throw invalidArgument('instance', 'needs id, host:port and a weight of 0 or more');
+    const path = joinPath(this.pathOf(service), requireName('instance.id', instance.id));
+    const announcement = new Announcement(this.zk, path, data, this.logger);
+    this.announcements.add(announcement);
+    try {
+      await announcement.start();
+    } catch (error) {
+      this.announcements.delete(announcement);
+      throw error;
+    }
+    return announcement;
+  }
+
+  watch(service: string, listener: (instances: readonly ServiceInstance[]) => void): () => void {
+    const path = this.pathOf(service);
+    let shared = this.watches.get(service);
+    if (!shared) {
+      shared = new ServiceWatch(this.zk, path, this.logger);
+      this.watches.set(service, shared);
+    }
+    const watch = shared;
+    // A listener may be given twice: each registration is its own.
+    const own: InstancesListener = (instances) => listener(instances);
+    watch.add(own);
+    return () => {
+      watch.remove(own);
+      if (watch.used || this.watches.get(service) !== watch) return;
+      this.watches.delete(service);
+      void watch.stop();
+    };
+  }
+
+  /** Withdraws what was announced and ends all watches. The ZooKeeper client stays open: it is the caller's. */
+  async close(): Promise<void> {
+    const watches = [...this.watches.values()];
+    const announcements = [...this.announcements];
+    this.watches.clear();
+    this.announcements.clear();
+    await Promise.all([
+      ...watches.map((watch) => watch.stop()),
+      ...announcements.map((announcement) => announcement.withdraw()),
+    ]);
+  }
+
+  private pathOf(service: string): string {
+    return joinPath(this.root, requireName('service', service));
+  }
+}
+
+/** A name is one part of a path. */
+function requireName(field: string, name: string): string {
+  if (!/^[\w.-]+$/.test(name) || name === '.' || name === '..') {
+    throw invalidArgument(field, 'consists of letters, digits, dots, dashes and underscores');
+  }
+  return name;
+}

@@ -1,0 +1,105 @@
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { FrameDecoder } from '../frame-decoder.ts';
+import { JuteReader } from '../jute-reader.ts';
+import { JuteWriter } from '../jute-writer.ts';
+
+/** One request as the scripted server sees it. */
+export interface SeenRequest {
+  readonly xid: number;
+  readonly op: number;
+  readonly body: JuteReader;
+  readonly socket: Socket;
+}
+
+/** A server for tests that speaks the handshake and leaves every answer to the script. */
+export class ScriptedServer {
+  /** Handshakes seen: what the client asked for. */
+  readonly hellos: { lastZxid: bigint; timeoutMs: number; sessionId: bigint }[] = [];
+  /** The next sessions to answer with; the last one is repeated. */
+  sessions: { sessionId: bigint; timeoutMs: number }[] = [{ sessionId: 7n, timeoutMs: 6000 }];
+  /** How many bytes a write to the client carries at most. */
+  sliceBytes = Infinity;
+  private readonly server: Server;
+  private readonly sockets = new Set<Socket>();
+
+  private constructor(script: (request: SeenRequest, server: ScriptedServer) => void) {
+    this.server = createServer({ noDelay: true }, (socket) => {
+      this.sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => this.sockets.delete(socket));
+      const decoder = new FrameDecoder(1 << 20);
+      let greeted = false;
+      socket.on('data', (chunk: Buffer) =>
+        decoder.push(chunk, (frame) => {
+          const body = new JuteReader(frame);
+          if (greeted) return script({ xid: body.int(), op: body.int(), body, socket }, this);
+          greeted = true;
+          this.greet(socket, body);
+        }),
+      );
+    });
+  }
+
+  static async start(
+    script: (request: SeenRequest, server: ScriptedServer) => void,
+  ): Promise<ScriptedServer> {
+    const scripted = new ScriptedServer(script);
+    await new Promise<void>((resolve) => scripted.server.listen(0, '127.0.0.1', resolve));
+    return scripted;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  /** Sends a reply; `write` adds the body. */
+  reply(
+    to: SeenRequest,
+    o: { xid?: number; zxid?: bigint; error?: number; write?: (w: JuteWriter) => unknown } = {},
+  ): void {
+    const writer = new JuteWriter(256)
+      .int(o.xid ?? to.xid)
+      .long(o.zxid ?? 0n)
+      .int(o.error ?? 0);
+    o.write?.(writer);
+    this.send(to.socket, writer.finish());
+  }
+
+  notify(socket: Socket, type: number, path: string): void {
+    this.send(socket, new JuteWriter(256).int(-1).long(-1n).int(0).int(type).int(3).ustring(path).finish());
+  }
+
+  /** Drops all connections. */
+  drop(): void {
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.server.close(resolve));
+    this.drop();
+    await closed;
+  }
+
+  private greet(socket: Socket, body: JuteReader): void {
+    body.int();
+    this.hellos.push({ lastZxid: body.long(), timeoutMs: body.int(), sessionId: body.long() });
+    const session = (this.sessions.length > 1 ? this.sessions.shift() : this.sessions[0]) as {
+      sessionId: bigint;
+      timeoutMs: number;
+    };
+    const writer = new JuteWriter().int(0).int(session.timeoutMs).long(session.sessionId);
+    this.send(socket, writer.buffer(Buffer.alloc(16, 1)).bool(false).finish());
+  }
+
+  private send(socket: Socket, bytes: Buffer): void {
+    for (let at = 0; at < bytes.length; at += this.sliceBytes) {
+      socket.write(bytes.subarray(at, Math.min(at + this.sliceBytes, bytes.length)));
+    }
+  }
+}
+
+/** A stat with every field 1, for scripted replies. */
+export function writeStat(writer: JuteWriter): JuteWriter {
+  writer.long(1n).long(1n).long(1n).long(1n).int(1).int(1).int(1).long(0n).int(1).int(0).long(1n);
+  return writer;
+}
