@@ -19,12 +19,8 @@ export default (defaults, rspack) => {
       clean: true,
     },
     // Everything is bundled except Node's own modules.
-    externals: [
-      ({ request }, callback) =>
-        request?.startsWith('node:') || require('node:module').builtinModules.includes(request)
-          ? callback(null, `module ${request}`)
-          : callback(),
-    ],
+    externals: [],
+    externalsPresets: { node: true },
     resolve: {
       ...defaults.resolve,
       plugins: [],
@@ -37,7 +33,7 @@ export default (defaults, rspack) => {
       // Parts of Nest that are loaded only where they are installed; none of the apps uses them.
       new rspack.IgnorePlugin({
         resourceRegExp:
-          /^(@nestjs\/(websockets|platform-express|platform-socket\.io|mapped-types)|class-validator|class-transformer|@fastify\/view|ts-morph|@nats-io\/.*|amqp.*|mqtt|@grpc\/proto-loader)(\/|$)/,
+          /^(@nestjs\/(websockets|platform-express|platform-socket\.io)|class-validator|class-transformer|@fastify\/(view|multipart)|ts-morph|@nats-io\/.*|amqp.*|mqtt|@grpc\/proto-loader)(\/|$)/,
       }),
     ],
     optimization: {

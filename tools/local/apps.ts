@@ -33,7 +33,6 @@ export const builtApps: readonly string[] = [...new Set(appInstances.map(({ app 
 export const nodeFlags: readonly string[] = [
   '--max-semi-space-size=4',
   '--max-old-space-size=192',
-  '--enable-source-maps',
 ];
 
 /** How to start an app; it is ready when `/readyz` answers 200. */

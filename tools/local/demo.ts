@@ -62,6 +62,8 @@ export async function runDemo(stack: LocalStack, o: DemoOptions): Promise<number
     stack.addresses.kafka,
     '--accepted',
     accepted,
+    '--gateway',
+    stack.addresses.gateway,
     '--wait',
     String(settleSeconds),
     // With fewer buyers than pieces, how many are confirmed depends on how many came through.

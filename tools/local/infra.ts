@@ -144,7 +144,7 @@ function kafkaProperties(folder: string, ports: InfraPorts): string {
     'auto.create.topics.enable': false,
     // One broker: one replica of everything.
     'offsets.topic.replication.factor': 1,
-    'offsets.topic.num.partitions': 4,
+    'offsets.topic.num.partitions': 1,
     'transaction.state.log.replication.factor': 1,
     'transaction.state.log.min.isr': 1,
     'share.coordinator.state.topic.replication.factor': 1,

@@ -18,18 +18,43 @@ export async function zooKeeperReady(port: number): Promise<void> {
   expect(answer.includes('Mode:'), 'ZooKeeper does not serve yet');
 }
 
-/** Kafka answers ApiVersions (key 18, version 0): a broker does so from the moment when it is registered and unfenced. */
+/**
+ * Kafka answers ApiVersions (a broker does so from the moment when it is registered and unfenced), has a coordinator for
+ * groups (the first question creates `__consumer_offsets`), and that one has loaded its groups. Only then can a consumer
+ * join without being sent away.
+ */
 export async function kafkaReady(port: number): Promise<void> {
+  const group = kafkaString('readiness');
+  const versions = await askKafka(port, 18, Buffer.alloc(0));
+  expectNoError('ApiVersions', versions.readInt16BE(0));
+  const coordinator = await askKafka(port, 10, group);
+  expectNoError('FindCoordinator', coordinator.readInt16BE(0));
+  const described = await askKafka(port, 15, Buffer.concat([Buffer.from([0, 0, 0, 1]), group]));
+  expectNoError('DescribeGroups', described.readInt16BE(4));
+}
+
+function expectNoError(question: string, code: number): void {
+  expect(code === 0, `Kafka answered ${question} with error ${code}`);
+}
+
+/** A request of version 0 with request header 1, and the body of the response. */
+async function askKafka(port: number, apiKey: number, body: Buffer): Promise<Buffer> {
   const correlationId = 7;
-  const request = Buffer.alloc(4 + 10);
-  request.writeInt32BE(10, 0);
-  request.writeInt16BE(18, 4);
-  request.writeInt16BE(0, 6);
-  request.writeInt32BE(correlationId, 8);
-  request.writeInt16BE(-1, 12);
-  const answer = await ask(port, request, (bytes) => bytes.length >= 10);
-  expect(answer.length >= 10 && answer.readInt32BE(4) === correlationId, 'Kafka sent something else');
-  expect(answer.readInt16BE(8) === 0, `Kafka answered error ${answer.readInt16BE(8)}`);
+  const header = Buffer.alloc(14);
+  header.writeInt32BE(10 + body.length, 0);
+  header.writeInt16BE(apiKey, 4);
+  header.writeInt32BE(correlationId, 8);
+  header.writeInt16BE(-1, 12);
+  const whole = (bytes: Buffer) => bytes.length >= 4 && bytes.length >= 4 + bytes.readInt32BE(0);
+  const answer = await ask(port, Buffer.concat([header, body]), whole);
+  expect(whole(answer) && answer.readInt32BE(4) === correlationId, 'Kafka does not answer yet');
+  return answer.subarray(8);
+}
+
+function kafkaString(text: string): Buffer {
+  const length = Buffer.alloc(2);
+  length.writeInt16BE(text.length);
+  return Buffer.concat([length, Buffer.from(text)]);
 }
 
 /** The path answers 200 on this port of 127.0.0.1. The error carries the beginning of any other answer. */
@@ -51,11 +76,6 @@ export function httpReady(port: number, path: string): Promise<void> {
   });
 }
 
-/** Somebody accepts connections on this port of 127.0.0.1: for servers that speak only protocols that we do not. */
-export async function portReady(port: number): Promise<void> {
-  await ask(port, Buffer.alloc(0), () => true);
-}
-
 /** Sends the bytes and collects the answer until it is complete, the other side closes, or the time is over. */
 function ask(port: number, question: Buffer, complete: (answer: Buffer) => boolean): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -69,7 +89,7 @@ function ask(port: number, question: Buffer, complete: (answer: Buffer) => boole
     socket.setTimeout(answerTimeoutMs, () => finish(new Error(`port ${port} did not answer`)));
     socket.once('error', finish);
     socket.once('end', () => finish());
-    socket.once('connect', () => (question.length === 0 ? finish() : socket.write(question)));
+    socket.once('connect', () => socket.write(question));
     socket.on('data', (chunk: Buffer) => {
       answer = Buffer.concat([answer, chunk]);
       if (complete(answer)) finish();

@@ -71,7 +71,7 @@ export class TraceQuery {
   traces(ids: ReadonlySet<string>): StoredSpan[][] {
     const found = new Map<string, StoredSpan[]>();
     for (const group of this.groups(rawIds(ids))) {
-      for (const { scope, bytes } of group.spans) {
+      for (const { scope, bytes } of group.spans.toReversed()) {
         const id = traceIdOf(bytes);
         const span = ids.has(id) ? readable(bytes) : undefined;
         if (!span) continue;
@@ -81,7 +81,8 @@ export class TraceQuery {
       }
     }
     const startOf = (spans: StoredSpan[]) => spans[0]?.startUs ?? 0;
-    for (const spans of found.values()) spans.sort((a, b) => a.startUs - b.startUs);
+    // Clocks of exporters may be as coarse as a millisecond: of two that began together, the one that ended later is outside.
+    for (const spans of found.values()) spans.sort((a, b) => a.startUs - b.startUs || b.endUs - a.endUs);
     return [...found.values()].sort((a, b) => startOf(b) - startOf(a));
   }
 

@@ -1,3 +1,4 @@
+import { topics } from '@flashmesh/contracts';
 import type { Clock } from '@flashmesh/core';
 import { EventProducer, KafkaConnection } from '@flashmesh/messaging';
 import { InjectClock, InjectEnv, InjectLogger } from '@flashmesh/service';
@@ -81,7 +82,15 @@ class Platform {
         redis: Redis,
         kafka: KafkaConnection,
         producer: EventProducer,
-      ) => new Ingest({ marks: new EventMarks(redis), kafka, producer, logger, clock }),
+      ) =>
+        new Ingest({
+          topic: topics.ingest,
+          marks: new EventMarks(redis, 'ingest'),
+          kafka,
+          producer,
+          logger,
+          clock,
+        }),
     },
   ],
 })

@@ -133,6 +133,7 @@ describe('coordination, real server', () => {
     const [node] = await admin.children(path);
     await admin.delete(`${path}/${node}`);
     await eventually(() => held.signal.aborted);
+    expect(held.signal.reason).toMatchObject({ code: 'TURN_ENDED' });
   });
 
   it('has another lead when the session of the leader is killed', async () => {

@@ -66,8 +66,9 @@ export class Election {
       } catch (error) {
         if (signal.aborted) return;
         // A closed client will never lead again.
-        if (isZooKeeperError(error, 'ZK_CLOSED'))
+        if (isZooKeeperError(error, 'ZK_CLOSED')) {
           return this.logger?.debug('the election ended with its client');
+        }
         this.logger?.error({ err: error, election: this.path }, 'leading failed');
         await sleep(ERROR_PAUSE_MS, signal).catch(() => undefined);
       }

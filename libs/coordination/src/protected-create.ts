@@ -55,8 +55,9 @@ async function find(zk: ZooKeeper, parent: string, guid: string): Promise<OwnNod
   const path = joinPath(parent, name);
   const stat = await zk.exists(path);
   if (!stat) return undefined;
-  if (stat.ephemeralOwner === zk.sessionId)
+  if (stat.ephemeralOwner === zk.sessionId) {
     return { path, name, czxid: stat.czxid, owner: stat.ephemeralOwner };
+  }
   await guaranteedDelete(zk, path, zk.sessionId);
   return undefined;
 }

@@ -96,6 +96,18 @@ export class KafkaConnection {
     return asked;
   }
 
+  /**
+   * Where a consumer group goes on in a partition by what it committed to Kafka; 0 when it committed nothing. For owned topics
+   * this trails the position that is kept beside the state.
+   */
+  committedOffset(group: string, topic: string, partition: number): Promise<number> {
+    return this.withAdmin(`reading the offsets of ${group}`, async (admin) => {
+      const [answer] = await admin.fetchOffsets({ groupId: group, topics: [topic] });
+      const found = answer?.partitions.find((entry) => entry.partition === partition);
+      return Math.max(Number(found?.offset ?? 0), 0);
+    });
+  }
+
   /** @internal */
   openProducer(): DriverProducer {
     return new KafkajsProducer(this.kafka);

@@ -29,8 +29,9 @@ export class Announcement {
     this.reconciler = new Reconciler((signal) => this.place(signal), {
       onError: (error) => {
         // What waiting does not cure is the announcer's to know; after the first time it can only be logged.
-        if (!this.placed && !(isZooKeeperError(error) && error.kind === 'unavailable'))
+        if (!this.placed && !(isZooKeeperError(error) && error.kind === 'unavailable')) {
           this.first.reject(error);
+        }
         this.logger?.warn({ err: error, path }, 'announcing failed');
       },
     });

@@ -100,6 +100,7 @@ describe('Registry, real server', () => {
       async () => zk.sessionId !== old && zk.sessionId !== 0n && (await owner()) === zk.sessionId,
     );
     await eventually(() => ids() === 'back');
+    expect(seen.at(-1)).toEqual([instanceOf('back')]);
   });
 
   it('replaces what a process before left behind, and never fights over a name', async () => {

@@ -37,8 +37,9 @@ export class Registry implements Resolver {
    */
   async announce(service: string, instance: ServiceInstance): Promise<Announcement> {
     const data = encodeInstance(instance);
-    if (!decodeInstance(Buffer.from(data)))
+    if (!decodeInstance(Buffer.from(data))) {
       throw invalidArgument('instance', 'needs id, host:port and a weight of 0 or more');
+    }
     const path = joinPath(this.pathOf(service), requireName('instance.id', instance.id));
     const announcement = new Announcement(this.zk, path, data, this.logger);
     this.announcements.add(announcement);

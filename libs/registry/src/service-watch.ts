@@ -20,7 +20,7 @@ export class ServiceWatch {
           if (!instance) logger?.warn({ path, node: name }, 'not an instance: ignored');
           return instance ?? [];
         });
-        for (const listener of [...this.listeners]) listener(this.instances);
+        for (const listener of this.listeners) listener(this.instances);
       },
     });
     void this.view.start();

@@ -31,8 +31,8 @@ export class OtlpConnection {
 
   /** @throws TypeError when the endpoint is not an http or https URL */
   constructor(endpoint: string, logger: Logger) {
-    const url = new URL(endpoint);
-    if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+    if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
       throw new TypeError(`otlpEndpoint must be an http or https URL, got ${endpoint}`);
     }
     this.endpoint = url.origin;

@@ -24,8 +24,9 @@ export function setWatchesCall(zxid: bigint, batch: WatchBatch): Call<undefined>
     op: OpCode.setWatches,
     encode: (writer) => {
       writer.long(zxid);
-      for (const paths of [batch.data, batch.exist, batch.child])
+      for (const paths of [batch.data, batch.exist, batch.child]) {
         writer.vector(paths, (w, path) => w.ustring(path));
+      }
     },
     decode: () => undefined,
   });

@@ -134,6 +134,7 @@ describe('ZooKeeper over a broken network, real server', () => {
     await eventually(() => names().includes('connected'));
     await Promise.all(paths.map((path) => direct.create(path, '')));
     await eventually(() => seen.size === 1000);
+    expect(zk.watchCount).toBe(0);
     await Promise.all(paths.map((path) => direct.delete(path)));
   });
 

@@ -17,8 +17,9 @@ function faultOf(path: string): string | undefined {
   if (path.endsWith('/')) return 'a path does not end with /';
   // The server refuses control characters, surrogates and non-characters; lone surrogates would not survive UTF-8 either.
   // oxlint-disable-next-line no-control-regex
-  if (/[\u0000-\u001f\u007f-\u009f\ud800-\uf8ff\ufff0-\uffff]/.test(path))
+  if (/[\u0000-\u001f\u007f-\u009f\ud800-\uf8ff\ufff0-\uffff]/.test(path)) {
     return 'a path has only printable characters';
+  }
   const parts = path.slice(1).split('/');
   if (parts.includes('')) return 'a path has no empty part';
   if (parts.includes('.') || parts.includes('..')) return 'a path has no relative part';

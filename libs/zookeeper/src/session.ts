@@ -10,13 +10,7 @@ import { OpCode, Xid } from './op-codes.ts';
 import type { WatcherEvent } from './records.ts';
 import type { ConnectionState, LossReason } from './state.ts';
 import { WaitingCalls } from './waiting-calls.ts';
-import {
-  type Registration,
-  type WatchBatch,
-  type WatchEvent,
-  type WatchKind,
-  WatchRegistry,
-} from './watch-registry.ts';
+import { type Registration, type WatchEvent, type WatchKind, WatchRegistry } from './watch-registry.ts';
 
 /** Identifies a session to any server. Whoever has it can use and end the session: never log it. */
 export interface SessionCredentials {
@@ -238,7 +232,7 @@ export class Session {
   /** Credentials, then watches, then what waited: nobody may read past an event that was missed. */
   private restore(connection: Connection, resumed: boolean): void {
     this.suspicion?.cancel();
-    for (const auth of [...this.auths]) {
+    for (const auth of this.auths) {
       this.sendAuth(connection, auth).catch((error: unknown) =>
         this.o.logger?.warn({ err: error, scheme: auth.scheme }, 'credentials not renewed'),
       );
@@ -334,7 +328,7 @@ export class Session {
 
   private setState(state: ConnectionState): void {
     this.current = state;
-    for (const listener of [...this.stateListeners]) {
+    for (const listener of this.stateListeners) {
       // A listener may have closed the client: the others know that already.
       if (this.current === state) this.deliver(listener, state);
     }

@@ -29,26 +29,10 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
     .addBearerAuth({ type: 'http', description: 'A token of POST /api/sessions.' }, 'buyer')
     .addBearerAuth({ type: 'http', description: 'The token of the admin.' }, 'admin')
     .build();
-  const document = SwaggerModule.createDocument(app, config, {
-    standardSchemaConverter: (schema, { schemaType }) => toOpenApi(schema as z.ZodType, schemaType),
-  });
-  const { components } = toOpenApi(problemView, 'output');
-  document.components = {
-    ...document.components,
-    schemas: { ...document.components?.schemas, ...components },
-  };
+  const document = SwaggerModule.createDocument(app, config);
+  // No route answers with it by itself, so nobody has brought its schema in.
+  const { definitions } = z.toJSONSchema(problemView, { target: 'openapi-3.0', io: 'output' });
+  const schemas = { ...document.components?.schemas, ...(definitions as SchemaObjects) };
+  document.components = { ...document.components, schemas };
   return document;
-}
-
-/** A schema and the named ones in it; a schema that has a name itself becomes a reference to it. */
-function toOpenApi(schema: z.ZodType, io: 'input' | 'output'): { schema: object; components: SchemaObjects } {
-  const { $schema, $defs, id, ...converted } = z.toJSONSchema(schema, { target: 'openapi-3.0', io });
-  const components: Record<string, object> = {};
-  for (const [name, definition] of Object.entries($defs ?? {})) {
-    const { id: _, ...rest } = definition as { id?: string };
-    components[name] = rest;
-  }
-  if (typeof id !== 'string') return { schema: converted, components: components as SchemaObjects };
-  components[id] = converted;
-  return { schema: { $ref: `#/components/schemas/${id}` }, components: components as SchemaObjects };
 }

@@ -14,8 +14,6 @@ export type Mark =
 /** As long as the log keeps the events. */
 const MARK_TTL_MS = 7 * 24 * 60 * 60 * 1000;
 const APPENDED = 'appended';
-const EPOCH_KEY = '{ingest}:epoch';
-const REBUILD_KEY = '{ingest}:rebuild';
 
 const scripts = {
   ingestClaim: {
@@ -53,8 +51,11 @@ type Scripted = Record<keyof typeof scripts, Run>;
  */
 export class EventMarks {
   private readonly redis: Redis & Scripted;
+  private readonly prefix: string;
 
-  constructor(redis: Redis) {
+  /** @param name what the keys in Redis begin with. */
+  constructor(redis: Redis, name: string) {
+    this.prefix = `{${name}}`;
     for (const [name, script] of Object.entries(scripts)) redis.defineCommand(name, script);
     this.redis = redis as Redis & Scripted;
   }
@@ -62,7 +63,7 @@ export class EventMarks {
   /** Looks an id up and claims it when it is unknown, in one step. */
   async claim(id: string, key: string, nowMs: number): Promise<Mark> {
     const text = String(
-      await this.redis.ingestClaim(EPOCH_KEY, markKey(id), pendingText(key, nowMs), MARK_TTL_MS),
+      await this.redis.ingestClaim(this.epochKey, this.markKey(id), pendingText(key, nowMs), MARK_TTL_MS),
     );
     if (text === 'no-view') return { kind: 'no-view' };
     if (text === 'claimed') return { kind: 'claimed' };
@@ -73,31 +74,44 @@ export class EventMarks {
 
   /** Claims an id whose mark is still the given pending one; false when somebody else was faster. */
   async takeOver(id: string, pending: string, key: string, nowMs: number): Promise<boolean> {
-    const taken = await this.redis.ingestTakeOver(markKey(id), pending, pendingText(key, nowMs), MARK_TTL_MS);
+    const taken = await this.redis.ingestTakeOver(
+      this.markKey(id),
+      pending,
+      pendingText(key, nowMs),
+      MARK_TTL_MS,
+    );
     return taken === 1;
   }
 
   /** The ids are in the log; true whatever happened to Redis meanwhile. */
   async confirm(ids: readonly string[]): Promise<void> {
     const pipeline = this.redis.pipeline();
-    for (const id of ids) pipeline.set(markKey(id), APPENDED, 'PX', MARK_TTL_MS);
+    for (const id of ids) pipeline.set(this.markKey(id), APPENDED, 'PX', MARK_TTL_MS);
     const answers = (await pipeline.exec()) ?? [];
     for (const [error] of answers) if (error) throw error;
   }
 
   /** Begins a rebuild unless one is under way anywhere; it counts as dead after `ttlMs`. */
   async beginRebuild(token: string, ttlMs: number): Promise<boolean> {
-    return (await this.redis.set(REBUILD_KEY, token, 'PX', ttlMs, 'NX')) === 'OK';
+    return (await this.redis.set(this.rebuildKey, token, 'PX', ttlMs, 'NX')) === 'OK';
   }
 
   /** Declares the view whole; false when Redis was emptied again or the rebuild took too long. */
   async finishRebuild(token: string): Promise<boolean> {
-    return (await this.redis.ingestFinishRebuild(EPOCH_KEY, REBUILD_KEY, token)) === 1;
+    return (await this.redis.ingestFinishRebuild(this.epochKey, this.rebuildKey, token)) === 1;
   }
-}
 
-function markKey(id: string): string {
-  return `{ingest}:id:${id}`;
+  private get epochKey(): string {
+    return `${this.prefix}:epoch`;
+  }
+
+  private get rebuildKey(): string {
+    return `${this.prefix}:rebuild`;
+  }
+
+  private markKey(id: string): string {
+    return `${this.prefix}:id:${id}`;
+  }
 }
 
 function pendingText(key: string, since: number): string {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type event, topics } from '@flashmesh/contracts';
+import type { event, Topic } from '@flashmesh/contracts';
 import { type Clock, FlashmeshError, partitionOf, SingleFlight, sleep, unavailable } from '@flashmesh/core';
 import { type EventProducer, type KafkaConnection, readLog } from '@flashmesh/messaging';
 import type { Logger } from '@flashmesh/telemetry';
@@ -15,6 +15,7 @@ const REBUILD_TTL_MS = 120_000;
 
 /** What {@link Ingest} works with. */
 export interface IngestOptions {
+  readonly topic: Topic<event.Event>;
   readonly marks: EventMarks;
   readonly kafka: KafkaConnection;
   readonly producer: EventProducer;
@@ -82,18 +83,19 @@ export class Ingest {
   }
 
   private async publish(received: event.Event): Promise<event.Reply> {
+    const { topic, producer, marks } = this.options;
     const { id, key, time } = received;
-    await this.options.producer.publish(topics.ingest, { key, id, data: received, time: time?.getTime() });
-    await this.options.marks.confirm([id]);
+    await producer.publish(topic, { key, id, data: received, time: time?.getTime() });
+    await marks.confirm([id]);
     return { id, duplicate: false };
   }
 
   /** Somebody began to append this event under that key and vanished: the log knows how far it got. */
   private async resolve(received: event.Event, key: string): Promise<event.Reply> {
-    const { kafka, marks, logger } = this.options;
-    const partition = partitionOf(key, await kafka.partitionsOf(topics.ingest.name));
+    const { topic, kafka, marks, logger } = this.options;
+    const partition = partitionOf(key, await kafka.partitionsOf(topic.name));
     let found = false;
-    await readLog(kafka, topics.ingest, { partition }, (events) => {
+    await readLog(kafka, topic, { partition }, (events) => {
       found ||= events.some(({ id }) => id === received.id);
     });
     logger.info({ eventId: received.id, found }, 'an append that nobody finished was looked up in the log');
@@ -103,12 +105,12 @@ export class Ingest {
   }
 
   private async rebuild(): Promise<void> {
-    const { kafka, marks, logger } = this.options;
+    const { topic, kafka, marks, logger } = this.options;
     const token = randomUUID();
     if (!(await marks.beginRebuild(token, REBUILD_TTL_MS)))
       throw unavailable('REBUILDING', 'the events are being counted again from the log');
     let events = 0;
-    await readLog(kafka, topics.ingest, {}, async (batch) => {
+    await readLog(kafka, topic, {}, async (batch) => {
       events += batch.length;
       await marks.confirm(batch.map(({ id }) => id));
     });

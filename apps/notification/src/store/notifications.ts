@@ -88,15 +88,11 @@ export class Notifications implements OnModuleInit {
 
   private async rebuild(partition: number, run: ProjectionRun): Promise<number> {
     const told = await this.kafka.committedOffset('notification', topics.orderEvents.name, partition);
-    let next = 0;
-    await readLog(this.kafka, topics.orderEvents, { partition }, async (events) => {
+    const ends = await readLog(this.kafka, topics.orderEvents, { partition }, async (events) => {
       const before = events.filter(({ offset }) => offset < told);
-      const last = before.at(-1);
-      if (!last) return;
-      await run.apply(markTold, { upTo: last.offset }, endedOrders(before));
-      next = last.offset + 1;
+      if (before.length > 0) await run.apply(markTold, {}, endedOrders(before));
     });
-    return next;
+    return Math.min(told, ends.get(partition) ?? 0);
   }
 }
 

@@ -1,0 +1,83 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
+import { counter, gauge } from './metrics.ts';
+import { startTelemetry } from './start-telemetry.ts';
+import { withSpan } from './tracing.ts';
+
+function collectLog() {
+  const lines: { level: number; msg: string }[] = [];
+  const logger = pino({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line)) });
+  return { lines, logger };
+}
+
+async function listen(onConnection: (socket: Socket) => void): Promise<{ server: Server; endpoint: string }> {
+  const server = createServer(onConnection);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { server, endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+const options = { serviceName: 'test', serviceVersion: '1', instanceId: 'test-1' };
+
+async function spans(count: number): Promise<void> {
+  for (let n = 0; n < count; n++) await withSpan('work', { attributes: { n } }, async () => {});
+}
+
+describe('startTelemetry with a collector out of reach', () => {
+  it('says so once, drops, and stops fast', async () => {
+    const { server, endpoint } = await listen(() => {});
+    await new Promise((resolve) => server.close(resolve));
+    const { lines, logger } = collectLog();
+    const telemetry = startTelemetry({ ...options, otlpEndpoint: endpoint, logger });
+    for (let round = 0; round < 5; round++) {
+      await spans(600);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const startedAt = performance.now();
+    await telemetry.shutdown();
+    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(lines.map(({ msg }) => msg)).toEqual([
+      'the collector does not take traces and metrics: they are dropped until it does',
+    ]);
+  });
+
+  it('waits 2 s at most for one that never answers', async () => {
+    const sockets: Socket[] = [];
+    const { server, endpoint } = await listen((socket) => sockets.push(socket));
+    const { logger } = collectLog();
+    const telemetry = startTelemetry({ ...options, otlpEndpoint: endpoint, logger });
+    await spans(10_000);
+    const startedAt = performance.now();
+    await telemetry.shutdown();
+    const took = performance.now() - startedAt;
+    expect(took).toBeGreaterThan(1500);
+    expect(took).toBeLessThan(2500);
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+
+  it.each(['127.0.0.1:4317', 'ftp://127.0.0.1:4317'])('refuses the endpoint %s', (otlpEndpoint) => {
+    expect(() => startTelemetry({ ...options, otlpEndpoint })).toThrow(
+      new TypeError(`otlpEndpoint must be an http or https URL, got ${otlpEndpoint}`),
+    );
+  });
+});
+
+describe('instruments', () => {
+  it('may be created and used before, between and after', async () => {
+    const early = counter('test.early');
+    early.add(1);
+    let asked = 0;
+    const level = gauge('test.level', { unit: '{item}' }, () => [{ value: ++asked, attributes: { a: 1 } }]);
+    for (let round = 1; round <= 2; round++) {
+      const { server, endpoint } = await listen((socket) => socket.destroy());
+      const telemetry = startTelemetry({ ...options, otlpEndpoint: endpoint, logger: collectLog().logger });
+      early.add(1, { round });
+      await telemetry.shutdown();
+      server.close();
+      expect(asked).toBe(round);
+    }
+    level.stop();
+    early.add(1);
+  });
+});
