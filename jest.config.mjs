@@ -15,6 +15,8 @@ export default {
       },
     ],
   },
+  // Tests on real servers wait for rebalances and restarts; what hangs fails by name long before.
+  testTimeout: 120_000,
   testMatch: ['<rootDir>/{apps,libs,tools}/**/*.spec.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.local'],
 };

@@ -30,10 +30,7 @@ export const appInstances: readonly AppInstance[] = [
 export const builtApps: readonly string[] = [...new Set(appInstances.map(({ app }) => app)), 'rush'];
 
 /** Node's own limits, chosen for nine processes on one small machine: a small young generation, a bounded old one. */
-export const nodeFlags: readonly string[] = [
-  '--max-semi-space-size=4',
-  '--max-old-space-size=192',
-];
+export const nodeFlags: readonly string[] = ['--max-semi-space-size=4', '--max-old-space-size=192'];
 
 /** How to start an app; it is ready when `/readyz` answers 200. */
 export function appSpec(
@@ -52,6 +49,8 @@ export function appSpec(
     args: [...nodeFlags, mainOf(instance.app)],
     cwd: o.cwd,
     env: {
+      // One arena of glibc's allocator instead of eight a core: 4 MB less a process, and nobody here allocates in parallel.
+      MALLOC_ARENA_MAX: '1',
       ...o.env,
       INSTANCE_ID: instance.name,
       HOST: '127.0.0.1',

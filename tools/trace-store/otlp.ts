@@ -192,13 +192,16 @@ function readValue(reader: WireReader): Typed {
     else if (reader.field === 2) typed = { type: 'bool', value: reader.varint() !== 0 };
     else if (reader.field === 3) typed = { type: 'int64', value: reader.varint() };
     else if (reader.field === 4) typed = { type: 'float64', value: reader.double() };
-    else if (reader.field === 5)
-      typed = { type: 'string', value: JSON.stringify(readList(reader.message())) };
-    else if (reader.field === 6) typed = { type: 'string', value: JSON.stringify(readMap(reader.message())) };
+    else if (reader.field === 5) typed = asJson(readList(reader.message()));
+    else if (reader.field === 6) typed = asJson(readMap(reader.message()));
     else if (reader.field === 7) typed = { type: 'binary', value: reader.view().toString('base64') };
     else reader.skip();
   }
   return typed;
+}
+
+function asJson(value: unknown): Typed {
+  return { type: 'string', value: JSON.stringify(value) };
 }
 
 function readList(reader: WireReader): AttributeValue[] {

@@ -28,7 +28,7 @@ async function startStore(...args: string[]): Promise<Store> {
   const ports = /^trace store ready: OTLP\/gRPC on ([\d.:]+), page and queries on (http:\S+)\n$/.exec(
     String(line),
   );
-  if (!ports) throw new Error(`not ready: ${line}`);
+  if (!ports) throw new Error(`not ready: ${String(line)}`);
   return { process: child, otlpEndpoint: `http://${ports[1]}`, url: String(ports[2]) };
 }
 
@@ -42,9 +42,19 @@ const telemetryOf = (store: Store, serviceName: string) =>
     logger,
   });
 
-async function get<T>(store: Store, path: string): Promise<{ status: number; data: T; errors: unknown }> {
+interface Answer {
+  readonly status: number;
+  readonly data: unknown;
+  readonly errors: unknown;
+}
+
+async function get(store: Store, path: string): Promise<Answer> {
   const response = await fetch(store.url + path);
-  return { status: response.status, ...((await response.json()) as { data: T; errors: unknown }) };
+  return { ...((await response.json()) as Omit<Answer, 'status'>), status: response.status };
+}
+
+async function getTraces(store: Store, path: string): Promise<JaegerTrace[]> {
+  return (await get(store, path)).data as JaegerTrace[];
 }
 
 describe('trace store', () => {
@@ -93,7 +103,7 @@ describe('trace store', () => {
 
     expect((await get(store, '/api/services')).data).toEqual(['gateway', 'inventory']);
     const id = String(traceparent).split('-')[1];
-    const { data } = await get<JaegerTrace[]>(store, `/api/traces/${id}`);
+    const data = await getTraces(store, `/api/traces/${id}`);
     expect(data).toHaveLength(1);
     const [found] = data as [JaegerTrace];
     expect(found.traceID).toBe(id);
@@ -150,8 +160,7 @@ describe('trace store', () => {
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
     await telemetry.shutdown();
-    const search = async (more: string) =>
-      (await get<JaegerTrace[]>(store, `/api/traces?service=search${more}`)).data;
+    const search = (more: string) => getTraces(store, `/api/traces?service=search${more}`);
     const numbers = (traces: JaegerTrace[]) =>
       traces.map((found) => found.spans[0]?.tags.find((tag) => tag.key === 'n')?.value);
     expect(numbers(await search('&limit=3'))).toEqual([4, 3, 2]);
@@ -208,7 +217,7 @@ describe('trace store, bounded', () => {
         if (n % 500 === 0) await new Promise((resolve) => setTimeout(resolve, 30));
       }
       await telemetry.shutdown();
-      const { data } = await get<JaegerTrace[]>(store, '/api/traces?service=flood&limit=1500');
+      const data = await getTraces(store, '/api/traces?service=flood&limit=1500');
       expect(data.length).toBeGreaterThan(100);
       expect(data.length).toBeLessThan(1100);
       expect(data[0]?.traceID).toBe(ids.at(-1));

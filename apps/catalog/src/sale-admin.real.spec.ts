@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { catalog, type inventory, topics } from '@flashmesh/contracts';
-import { FlashmeshError, systemClock } from '@flashmesh/core';
+import { FlashmeshError, sleep, systemClock } from '@flashmesh/core';
 import { EventProducer, KafkaConnection, readLog } from '@flashmesh/messaging';
 import type { MeshClient } from '@flashmesh/rpc';
 import { createLogger } from '@flashmesh/telemetry';
@@ -53,7 +53,8 @@ describe('SaleAdmin, on real Kafka and ZooKeeper', () => {
   });
   const producer = new EventProducer(kafka, { source: '/test' });
   const stock = new FakeInventory();
-  const tails: NodeJS.Timeout[] = [];
+  const ended = new AbortController();
+  const tails: Promise<void>[] = [];
   let zookeeper: ZooKeeper;
 
   beforeAll(async () => {
@@ -62,7 +63,8 @@ describe('SaleAdmin, on real Kafka and ZooKeeper', () => {
   }, 60_000);
 
   afterAll(async () => {
-    tails.forEach(clearInterval);
+    ended.abort();
+    await Promise.all(tails);
     await producer.close();
     await kafka.close();
     await zookeeper.close();
@@ -114,13 +116,20 @@ describe('SaleAdmin, on real Kafka and ZooKeeper', () => {
   function newInstance(timeoutMs = 15_000) {
     const view = new CatalogView();
     const log = new TestLog(kafka, producer, view);
-    // What the broadcast handlers do in the service.
-    tails.push(setInterval(() => void log.catchUp().catch(() => undefined), 100));
+    tails.push(follow(log));
     const client = stock as unknown as MeshClient<inventory.InventoryServiceDefinition>;
     const settings = { OPEN_SALE_TIMEOUT_MS: timeoutMs } as CatalogEnv;
     const doors = new SaleDoors(zookeeper);
     const admin = new SaleAdmin(zookeeper, log, view, doors, client, settings, systemClock, logger);
     return { admin, view };
+  }
+
+  /** Does what the broadcast handlers do in the service. */
+  async function follow(log: CatalogLog): Promise<void> {
+    while (!ended.signal.aborted) {
+      await log.catchUp();
+      await sleep(100);
+    }
   }
 
   async function door(id: string): Promise<string | undefined> {

@@ -264,7 +264,8 @@ describe('RedisProjection', () => {
 
   it('leaves what a killed owner did not publish to the next', async () => {
     // The first owner applies but, as if killed, never publishes.
-    const killed = projection({ producer: { publishInOrder: () => new Promise(() => {}) } });
+    const never = Promise.withResolvers<void>();
+    const killed = projection({ producer: { publishInOrder: () => never.promise } });
     await killed.assigned(0, idle);
     await killed.apply(count, 0, { upTo: 2 }, ['a', 0, 'b', 1, 'c', 2]);
     expect(await stack.redis.llen(killed.key(0, 'outbox'))).toBe(3);
@@ -273,6 +274,7 @@ describe('RedisProjection', () => {
     await next.relayIdle();
     expect((await resultIds()).toSorted()).toEqual(['a/done', 'b/done', 'c/done']);
     expect(await stack.redis.llen(next.key(0, 'outbox'))).toBe(0);
+    never.reject(new Error('killed'));
   });
 
   it('publishes in order, also when the log refuses for a while', async () => {

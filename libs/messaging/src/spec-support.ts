@@ -2,12 +2,16 @@
 import { randomUUID } from 'node:crypto';
 import { event, type Topic } from '@flashmesh/contracts';
 import { createLogger, type Logger } from '@flashmesh/telemetry';
+import { jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { EventProducer } from './event-producer.ts';
 import { KafkaConnection } from './kafka-connection.ts';
 import { KafkaServer, type KafkaServerOptions } from './kafka-server.ts';
 import type { IncomingEvent } from './envelope.ts';
 import type { OnEventOptions } from './on-event.ts';
+
+// Real servers on a busy machine: how long something takes is not what is tested.
+jest.setTimeout(60_000);
 
 export type TestEvent = event.Event;
 export type TestTopic = Topic<TestEvent>;
@@ -42,7 +46,7 @@ export function keyOf(
 /** Waits until `probe` answers something true. */
 export async function eventually<T>(
   probe: () => T | Promise<T>,
-  timeoutMs = 15_000,
+  timeoutMs = 45_000,
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

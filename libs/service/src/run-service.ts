@@ -101,6 +101,7 @@ async function start<S extends z.ZodRawShape>(
     instanceId: env.INSTANCE_ID,
     otlpEndpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
     sampleRatio: env.TRACE_RATIO,
+    logger,
   });
   shutdown.push('telemetry', () => telemetry.shutdown());
 

@@ -36,7 +36,7 @@ export function createLogger(options: LoggerOptions): Logger {
 
 function prettyDestination(target: DestinationStream): DestinationStream {
   const colour = process.env['NO_COLOR'] === undefined && (target as { isTTY?: boolean }).isTTY === true;
-  return { write: (line) => void target.write(prettyLine(line, colour)) };
+  return { write: (line) => target.write(prettyLine(line, colour)) };
 }
 
 function traceIds(): object {

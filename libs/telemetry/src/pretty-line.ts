@@ -23,14 +23,14 @@ export function prettyLine(line: string, colour: boolean): string {
     return line;
   }
   const paint = (code: number, text: string) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
-  const level = String(entry['level'] ?? 'info');
+  const level = text(entry['level']) || 'info';
   const parts = [
     paint(90, clockTime(entry['time'])),
     paint(COLOURS[level] ?? 0, level.toUpperCase().padEnd(5)),
-    paint(36, String(entry['instance'] ?? entry['service'] ?? '').padEnd(14)),
+    paint(36, (text(entry['instance']) || text(entry['service'])).padEnd(14)),
   ];
   if (typeof entry['context'] === 'string') parts.push(paint(90, `[${entry['context']}]`));
-  parts.push(String(entry['msg'] ?? ''));
+  parts.push(text(entry['msg']));
   const rest = Object.entries(entry).filter(([key]) => !SHOWN_APART.has(key));
   if (rest.length > 0) parts.push(paint(90, rest.map(([key, value]) => `${key}=${inline(value)}`).join(' ')));
   if (typeof entry['trace_id'] === 'string') parts.push(paint(90, `#${entry['trace_id'].slice(0, 8)}`));
@@ -45,6 +45,10 @@ function clockTime(time: unknown): string {
   return `${seconds}.${String(date.getMilliseconds()).padStart(3, '0')}`;
 }
 
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value);
+}
+
 function inline(value: unknown): string {
   return typeof value === 'string' && !/\s/.test(value) ? value : JSON.stringify(value);
 }
@@ -52,8 +56,8 @@ function inline(value: unknown): string {
 function errorLines(error: unknown): string {
   if (typeof error !== 'object' || error === null) return '';
   const { stack, message } = error as { stack?: unknown; message?: unknown };
-  const text = String(stack ?? message ?? JSON.stringify(error));
-  return `${text
+  const shown = text(stack) || text(message) || JSON.stringify(error);
+  return `${shown
     .split('\n')
     .map((row) => `    ${row.trim()}`)
     .join('\n')}\n`;

@@ -1,9 +1,8 @@
 import { messageOf, requireInRange, within } from '@flashmesh/core';
 import { context, diag, DiagLogLevel, logs, metrics, propagation, trace } from '@opentelemetry/api';
 import { setGlobalErrorHandler, W3CTraceContextPropagator } from '@opentelemetry/core';
-import { ProtobufMetricsSerializer, ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
+import { PeriodicExportingMetricReader, type PushMetricExporter } from '@opentelemetry/sdk-metrics';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import {
   AlwaysOffSampler,
@@ -15,7 +14,7 @@ import {
 } from '@opentelemetry/sdk-trace';
 import { createLogger, type Logger } from './logger.ts';
 import { bindInstruments } from './metrics.ts';
-import { OtlpConnection } from './otlp-exporter.ts';
+import { OtlpExporters } from './otlp-exporter.ts';
 import { renewTracer } from './tracing.ts';
 
 /** Who reports, and to whom. */
@@ -64,13 +63,8 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
   const ratio = requireInRange('sampleRatio', options.sampleRatio ?? 1, 0, 1);
   const { serviceName, serviceVersion, instanceId, otlpEndpoint, spanExporter } = options;
   const logger = options.logger ?? createLogger({ service: serviceName, instance: instanceId });
-  const collector = otlpEndpoint ? new OtlpConnection(otlpEndpoint, logger) : undefined;
-  const exporter =
-    spanExporter ??
-    collector?.exporter(
-      '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
-      ProtobufTraceSerializer,
-    );
+  const collector = otlpEndpoint ? new OtlpExporters(otlpEndpoint, logger) : undefined;
+  const exporter = spanExporter ?? collector?.traces();
 
   const sdk = new NodeSDK({
     autoDetectResources: false,
@@ -85,7 +79,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
       ? new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) })
       : new AlwaysOffSampler(),
     spanProcessors: [exporter ? batches(exporter) : new NoopSpanProcessor()],
-    metricReaders: collector ? [metricReader(collector)] : [],
+    metricReaders: collector ? [metricReader(collector.metrics())] : [],
     logRecordProcessors: [],
   });
   reportDiagnostics(logger);
@@ -100,7 +94,6 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
     } catch (error) {
       logger.debug({ reason: messageOf(error) }, 'the last spans were not sent');
     }
-    collector?.close();
     bindInstruments(false);
     for (const api of [trace, metrics, logs, propagation, context, diag]) api.disable();
     renewTracer();
@@ -118,12 +111,9 @@ function batches(exporter: SpanExporter): BatchSpanProcessor {
   });
 }
 
-function metricReader(collector: OtlpConnection): PeriodicExportingMetricReader {
+function metricReader(exporter: PushMetricExporter): PeriodicExportingMetricReader {
   return new PeriodicExportingMetricReader({
-    exporter: collector.exporter(
-      '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',
-      ProtobufMetricsSerializer,
-    ),
+    exporter,
     exportIntervalMillis: METRIC_INTERVAL_MS,
     exportTimeoutMillis: EXPORT_TIMEOUT_MS,
   });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { ExportResultCode } from '@opentelemetry/core';
 import { InMemorySpanExporter, type ReadableSpan } from '@opentelemetry/sdk-trace';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
@@ -22,7 +23,7 @@ async function spansOf(work: () => Promise<unknown>): Promise<ReadableSpan[]> {
   const spans: ReadableSpan[] = [];
   exporter.export = (finished, report) => {
     spans.push(...finished);
-    report({ code: 0 });
+    report({ code: ExportResultCode.SUCCESS });
   };
   const telemetry = startTelemetry({
     serviceName: 'test',
@@ -31,7 +32,11 @@ async function spansOf(work: () => Promise<unknown>): Promise<ReadableSpan[]> {
     spanExporter: exporter,
     logger: pino({ level: 'silent' }),
   });
-  await work().finally(() => telemetry.shutdown());
+  try {
+    await work();
+  } finally {
+    await telemetry.shutdown();
+  }
   return spans;
 }
 
@@ -64,9 +69,9 @@ describe('traceRedis', () => {
     await redis.script('LOAD', other);
     const spans = await spansOf(() =>
       withSpan('order', {}, async () => {
-        const { sayKey } = redis as unknown as { sayKey(): Promise<string> };
-        expect(await sayKey.call(redis)).toBe(key);
-        expect(await sayKey.call(redis)).toBe(key);
+        const client = redis as unknown as { sayKey(): Promise<string> };
+        expect(await client.sayKey()).toBe(key);
+        expect(await client.sayKey()).toBe(key);
         expect(await redis.evalsha(hash, 0)).toBe(1);
         expect(await redis.eval('return 2', 0)).toBe(2);
       }),

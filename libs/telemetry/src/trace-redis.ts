@@ -36,7 +36,7 @@ export function traceRedis<T extends Redis>(redis: T): T {
     nameScript(createHash('sha1').update(definition.lua).digest('hex'), name);
     return defineCommand(name, definition);
   };
-  redis.sendCommand = ((command: RedisCommand, ...rest: unknown[]) => {
+  redis.sendCommand = (command: RedisCommand, ...rest: unknown[]) => {
     if (!trace.getActiveSpan()?.isRecording() || seen.has(command)) return sendCommand(command, ...rest);
     seen.add(command);
     const { host, port } = redis.options;
@@ -58,7 +58,7 @@ export function traceRedis<T extends Redis>(redis: T): T {
       },
     );
     return sendCommand(command, ...rest);
-  }) as T['sendCommand'];
+  };
   return redis;
 }
 

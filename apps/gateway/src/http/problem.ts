@@ -67,9 +67,11 @@ const fieldOfCode: ReadonlyMap<string, string> = new Map([
 export function problemOf(error: unknown, traceId?: string): ProblemAnswer {
   if (error instanceof FlashmeshError) {
     const status = statusOfCode.get(error.code) ?? statuses[error.kind];
+    // Within the mesh the key is a field of the message, here it is a header.
+    const field = error.field === 'idempotencyKey' ? 'Idempotency-Key' : error.field;
     const detail = error.kind === 'internal' ? 'something went wrong on our side' : error.message;
     return {
-      problem: problem(status, error.code, detail, error.field, traceId),
+      problem: problem(status, error.code, detail, field, traceId),
       retryAfterMs: retryAfter(error),
     };
   }

@@ -2,7 +2,7 @@ import { catalog, inventory, order } from '@flashmesh/contracts';
 import { FlashmeshError, ManualClock, unavailable } from '@flashmesh/core';
 import { clientToken } from '@flashmesh/rpc';
 import { Health } from '@flashmesh/service';
-import type { Logger } from '@flashmesh/telemetry';
+import { type Logger, startTelemetry, trace } from '@flashmesh/telemetry';
 import { Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -71,6 +71,8 @@ describe('the REST edge', () => {
   const { token } = tokens.issue('buy_1');
   const body = { saleId: 'demo', sku: 'phone', quantity: 1, paymentMethod: 'tok_ok' };
 
+  const telemetry = startTelemetry({ serviceName: 'gateway', serviceVersion: '0', instanceId: 'test' });
+
   beforeAll(async () => {
     const testing = await Test.createTestingModule({ imports: [EdgeModule] }).compile();
     app = testing.createNestApplication<NestFastifyApplication>(new GatewayAdapter(), { logger: false });
@@ -80,7 +82,10 @@ describe('the REST edge', () => {
     await app.listen(0, '127.0.0.1');
     base = (await app.getUrl()).replace('[::1]', '127.0.0.1');
   });
-  afterAll(() => app.close());
+  afterAll(async () => {
+    await app.close();
+    await telemetry.shutdown();
+  });
 
   async function send(method: string, path: string, headers: Record<string, string> = {}, sent?: unknown) {
     const text = typeof sent === 'string' || sent === undefined ? sent : JSON.stringify(sent);
@@ -118,6 +123,22 @@ describe('the REST edge', () => {
     expect(answer.body).toMatchObject({ id: 'ord_1', state: 'PLACED', placedAt: '1970-01-01T00:00:00.000Z' });
     expect(answer.body).not.toHaveProperty('fingerprint');
     expect(answer.body).not.toHaveProperty('reason');
+  });
+
+  it("runs in the client's trace, and says which it is", async () => {
+    let active: string | undefined;
+    behind.placeOrder = async () => {
+      active = trace.getActiveSpan()?.spanContext().traceId;
+      return { order: placed };
+    };
+    const traceId = '0af7651916cd43dd8448eb211c80319c';
+    const answer = await place({}, { traceparent: `00-${traceId}-b7ad6b7169203331-01` });
+    expect([active, answer.headers.get('x-trace-id')]).toEqual([traceId, traceId]);
+    expect(answer.headers.get('traceparent')).toMatch(
+      new RegExp(`^00-${traceId}-(?!b7ad6b7169203331)[0-9a-f]{16}-`),
+    );
+    expect((await send('GET', '/nowhere')).body.traceId).toMatch(/^[0-9a-f]{32}$/);
+    expect((await send('GET', '/livez')).headers.get('x-trace-id')).toBeNull();
   });
 
   it('refuses what is malformed before anybody is asked', async () => {

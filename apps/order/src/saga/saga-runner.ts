@@ -1,5 +1,13 @@
 import { payment } from '@flashmesh/contracts';
-import { assertNever, type Clock, FlashmeshError, Limiter, messageOf, sleep } from '@flashmesh/core';
+import {
+  assertNever,
+  type Clock,
+  FlashmeshError,
+  Limiter,
+  messageOf,
+  sleep,
+  throwIfAborted,
+} from '@flashmesh/core';
 import { PositionLost } from '@flashmesh/messaging';
 import { InjectClient, type MeshClient } from '@flashmesh/rpc';
 import { InjectClock, InjectLogger } from '@flashmesh/service';
@@ -74,7 +82,7 @@ export class SagaRunner {
     for (let tries = 0; tries < MAX_TRIES && !signal.aborted; tries++) {
       try {
         if (tries > 0) await sleep(backoffMs(tries), signal, this.clock);
-        await this.limiter.run(() => this.attempt(task, signal));
+        await this.attempt(task, signal);
         return;
       } catch (error) {
         if (error instanceof PositionLost || signal.aborted) return;
@@ -88,17 +96,16 @@ export class SagaRunner {
   }
 
   private attempt({ action, record, traceparent }: SagaTask, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return Promise.resolve();
     const placed = record.order;
     const parent = contextFromTraceparent(traceparent ?? placed.traceparent);
     const attributes = { [attr.orderId]: placed.id };
     return withSpan(`saga ${action}`, { parent, attributes }, async () => {
       // No money moves for an order that the log does not have. The order is looked up after that, so that it is known to
       // be in a view, and in every later one, from before the charge on.
-      if (action === 'charge') await this.log.tell(record);
+      if (action === 'charge' && !this.log.hasTold(placed.id)) await this.log.tell(record);
       const current = await this.store.get(placed.id);
       if (current?.state !== wantedIn[action]) return;
-      const input = await this.ask(action, placed, signal);
+      const input = await this.limiter.run(() => this.ask(action, placed, signal));
       const at = this.clock.now();
       const learned = { orderId: placed.id, input, at, traceparent: traceparentOf() };
       const next = await this.store.advance(learned);
@@ -108,6 +115,7 @@ export class SagaRunner {
   }
 
   private async ask(action: SagaAction, placed: PlacedOrder, signal: AbortSignal): Promise<SagaInput> {
+    throwIfAborted(signal);
     const options = { deadlineMs: CALL_DEADLINE_MS, signal };
     if (action === 'void') {
       await this.client.void({ orderId: placed.id, reason: 'EXPIRED' }, options);
