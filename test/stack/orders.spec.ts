@@ -33,7 +33,7 @@ describe('one order, on the real stack', () => {
 
   it('is cancelled when the payment is declined, and the units can be sold again', async () => {
     const sale = await shop.openSale({ stock: 1 });
-    const declined = await shop.order({ ...sale, paymentMethod: 'tok_decline' });
+    const declined = await shop.accepted({ ...sale, paymentMethod: 'tok_decline' });
     const order = await shop.ended(declined.body.id, declined.token);
     expect(order).toMatchObject({ state: 'CANCELLED', reason: 'PAYMENT_DECLINED' });
     const second = await shop.orderWhenAvailable(sale);
@@ -53,7 +53,7 @@ describe('one order, on the real stack', () => {
 
   it('is charged once when the payment answers twice', async () => {
     const sale = await shop.openSale({ stock: 3 });
-    const { body, token } = await shop.order({ ...sale, paymentMethod: 'tok_twice' });
+    const { body, token } = await shop.accepted({ ...sale, paymentMethod: 'tok_twice' });
     expect((await shop.ended(body.id, token)).state).toBe('CONFIRMED');
     const { duplicates } = await verify();
     expect(duplicates['payments.ledger']).toBeGreaterThan(0);
@@ -75,9 +75,9 @@ describe('one order, on the real stack', () => {
   it('stays within the limit per buyer across orders', async () => {
     const sale = await shop.openSale({ stock: 10, limitPerBuyer: 2 });
     const token = await shop.buyer();
-    const first = await shop.order({ ...sale, token, quantity: 2 });
+    const first = await shop.accepted({ ...sale, token, quantity: 2 });
     expect((await shop.ended(first.body.id, token)).state).toBe('CONFIRMED');
-    const second = await shop.order({ ...sale, token });
+    const second = await shop.accepted({ ...sale, token });
     expect(await shop.ended(second.body.id, token)).toMatchObject({
       state: 'REJECTED',
       reason: 'BUYER_LIMIT',
@@ -87,7 +87,7 @@ describe('one order, on the real stack', () => {
 
   it('tells its buyer over server-sent events how it goes', async () => {
     const sale = await shop.openSale({ stock: 10 });
-    const { body, token } = await shop.order(sale);
+    const { body, token } = await shop.accepted(sale);
     const states = await shop.watch(body.id, token);
     expect(states.at(-1)).toBe('CONFIRMED');
     expect(new Set(states).size).toBe(states.length);

@@ -86,6 +86,13 @@ export class Shop {
     return { ...answer, token };
   }
 
+  /** As {@link order}, for one that must be accepted. */
+  async accepted(wanted: OrderOptions): Promise<Answer & { readonly token: string }> {
+    const answer = await this.order(wanted);
+    if (answer.status !== 202) throw new Error(`not accepted: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return answer;
+  }
+
   /** Asks for an order until it has ended. */
   async ended(orderId: string, token: string, timeoutMs = 30_000): Promise<OrderView> {
     return until(

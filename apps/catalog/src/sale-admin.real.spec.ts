@@ -46,11 +46,8 @@ class FakeInventory {
 
 describe('SaleAdmin, on real Kafka and ZooKeeper', () => {
   const logger = createLogger({ service: 'test', instance: 'test', level: 'fatal' });
-  const kafka = new KafkaConnection({
-    brokers: env('KAFKA_BROKERS').split(','),
-    clientId: `catalog-${suffix}`,
-    logger,
-  });
+  const connections: KafkaConnection[] = [];
+  const kafka = connect();
   const producer = new EventProducer(kafka, { source: '/test' });
   const stock = new FakeInventory();
   const ended = new AbortController();
@@ -66,7 +63,7 @@ describe('SaleAdmin, on real Kafka and ZooKeeper', () => {
     ended.abort();
     await Promise.all(tails);
     await producer.close();
-    await kafka.close();
+    await Promise.all(connections.map((connection) => connection.close()));
     await zookeeper.close();
   });
 
@@ -113,9 +110,16 @@ describe('SaleAdmin, on real Kafka and ZooKeeper', () => {
     expect((await patient).state).toBe(OPEN);
   }, 30_000);
 
+  function connect(): KafkaConnection {
+    const brokers = env('KAFKA_BROKERS').split(',');
+    const connection = new KafkaConnection({ brokers, clientId: `catalog-${suffix}`, logger });
+    connections.push(connection);
+    return connection;
+  }
+
   function newInstance(timeoutMs = 15_000) {
     const view = new CatalogView();
-    const log = new TestLog(kafka, producer, view);
+    const log = new TestLog(connect(), producer, view);
     tails.push(follow(log));
     const client = stock as unknown as MeshClient<inventory.InventoryServiceDefinition>;
     const settings = { OPEN_SALE_TIMEOUT_MS: timeoutMs } as CatalogEnv;

@@ -40,12 +40,13 @@ export async function readAcceptedOrders(path: string): Promise<AcceptedOrder[]>
   return lines.flatMap((line, index) => {
     if (line === '') return [];
     const order = parse(line);
-    if (!order)
+    if (!order) {
       throw new FlashmeshError(
         'invalid_argument',
         'NO_ACCEPTED_ORDER',
         `${path}:${index + 1} is no accepted order`,
       );
+    }
     return [order];
   });
 }

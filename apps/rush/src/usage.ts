@@ -36,15 +36,17 @@ export function numberFlag(
 ): number {
   const value = text.trim() === '' ? Number.NaN : Number(text);
   const { min, max, whole = false } = rule;
-  if (!(value >= min && value <= max) || (whole && !Number.isInteger(value)))
+  if (!(value >= min && value <= max) || (whole && !Number.isInteger(value))) {
     throw usage(`--${name} must be a ${whole ? 'whole ' : ''}number from ${min} to ${max}, not "${text}"`);
+  }
   return value;
 }
 
 /** @throws FlashmeshError `USAGE` when it is no http URL. */
 export function urlFlag(name: string, text: string): string {
-  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
     throw usage(`--${name} must be a URL like http://127.0.0.1:8080, not "${text}"`);
+  }
   return text;
 }
 

@@ -136,14 +136,13 @@ describe('EventProducer', () => {
     const { driver, producer, publish, ids } = setUp({ maxRoundBytes: 1000 });
     const published = ['a', 'b', 'c', 'd', 'e', 'f'].map((id) => publish(id));
     await turn();
-    while (driver.rounds.length < 3) {
+    while (producer.buffered > 0) {
       driver.rounds.at(-1)?.end();
       await turn();
     }
-    driver.rounds.at(-1)?.end();
     await Promise.all(published);
     expect(ids().flat()).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
-    expect(Math.max(...ids().map(({ length }) => length))).toBeLessThan(5);
+    expect(ids().length).toBeGreaterThan(1);
     const large = producer.publishRaw({
       topic: topic.name,
       key: null,

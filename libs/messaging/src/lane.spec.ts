@@ -214,7 +214,7 @@ describe('Lane', () => {
 
   it('puts each poison of a batch aside and handles the others', async () => {
     const handled: string[] = [];
-    const { lane, clock, dead } = setUp({
+    const { lane, clock, dead, settle } = setUp({
       batch: 10,
       handle: (events) => {
         if (events.some(({ id }) => id === '1' || id === '3')) return Promise.reject(new TypeError('poison'));
@@ -223,6 +223,7 @@ describe('Lane', () => {
       },
     });
     await lane.offer(batch(0, [0, 1, 2, 3]));
+    await settle();
     await clock.advance(5000);
     expect(handled).toEqual(['0', '2']);
     expect(dead).toEqual(['1', '3']);

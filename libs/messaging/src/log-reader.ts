@@ -30,7 +30,8 @@ const MAX_BYTES_PER_PARTITION = 1024 * 1024;
 const MAX_BYTES = 8 * 1024 * 1024;
 /** Fetches in a row that may fail or bring nothing before the reader gives up: about 5 s. */
 const MAX_FRUITLESS = 25;
-const RETRY_MS = 200;
+const RETRY_MIN_MS = 10;
+const RETRY_MAX_MS = 200;
 
 /**
  * Reads parts of the log without a consumer group: nothing is joined, committed or left behind, and there is no wait for a
@@ -160,7 +161,7 @@ export class LogReader {
         if (++failures > MAX_FRUITLESS) {
           throw unavailable('LOG_UNAVAILABLE', `${what} failed: ${messageOf(cause)}`, { cause });
         }
-        await sleep(RETRY_MS);
+        await sleep(Math.min(RETRY_MIN_MS * 2 ** failures, RETRY_MAX_MS));
         await this.cluster.refreshMetadata().catch(() => undefined);
       }
     }

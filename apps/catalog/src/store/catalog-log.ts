@@ -1,5 +1,5 @@
 import { catalog, type Topic, topics } from '@flashmesh/contracts';
-import { throwIfAborted } from '@flashmesh/core';
+import { Limiter, throwIfAborted } from '@flashmesh/core';
 import { EventProducer, KafkaConnection, readLog } from '@flashmesh/messaging';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { productRecordId, saleRecordId } from '../domain/sale-state.ts';
@@ -19,6 +19,7 @@ export class CatalogLog implements OnModuleInit {
   private readonly kafka: KafkaConnection;
   private readonly producer: EventProducer;
   private readonly view: CatalogView;
+  private readonly reading = new Limiter(1);
 
   constructor(kafka: KafkaConnection, producer: EventProducer, view: CatalogView) {
     this.kafka = kafka;
@@ -33,10 +34,11 @@ export class CatalogLog implements OnModuleInit {
 
   /** Brings the view up to everything that was acknowledged before the call, by whichever instance. */
   async catchUp(): Promise<void> {
-    await Promise.all([
-      readLog(this.kafka, this.products, {}, (records) => this.view.onProducts(records)),
-      readLog(this.kafka, this.sales, {}, (records) => this.view.onSales(records)),
-    ]);
+    // One reading at a time; each caller has its own, as one under way may end short of what the caller must see.
+    await this.reading.run(async () => {
+      await readLog(this.kafka, this.products, {}, (records) => this.view.onProducts(records));
+      await readLog(this.kafka, this.sales, {}, (records) => this.view.onSales(records));
+    });
   }
 
   /** Appends a product that comes with a sale, unless it is known by this name already. */

@@ -23,13 +23,14 @@ export class InFlight {
 
   /** @throws FlashmeshError `resource_exhausted` (`TOO_MANY_REQUESTS`) when the limit is reached; else what the task gives. */
   async run<T>(task: () => Promise<T>): Promise<T> {
-    if (this.active >= this.limit)
+    if (this.active >= this.limit) {
       throw new FlashmeshError(
         'resource_exhausted',
         'TOO_MANY_REQUESTS',
         'too many orders are under way, come back in a moment',
         { retryAfterMs: RETRY_AFTER_MS },
       );
+    }
     this.active++;
     try {
       return await task();

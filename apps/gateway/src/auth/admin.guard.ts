@@ -29,8 +29,9 @@ export class AdminGuard implements CanActivate {
   /** @throws FlashmeshError `unauthenticated`: `TOKEN_MISSING`, or `TOKEN_INVALID` with any other token. */
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    if (!this.token.matches(bearerToken(request.headers.authorization)))
+    if (!this.token.matches(bearerToken(request.headers.authorization))) {
       throw new FlashmeshError('unauthenticated', 'TOKEN_INVALID', 'this needs the token of an admin');
+    }
     return true;
   }
 }

@@ -12,9 +12,10 @@ export function bearerToken(authorization: string | undefined): string {
     authorization && authorization.slice(0, SCHEME.length).toLowerCase() === SCHEME
       ? authorization.slice(SCHEME.length).trim()
       : '';
-  if (token === '')
+  if (token === '') {
     throw new FlashmeshError('unauthenticated', 'TOKEN_MISSING', 'a bearer token is needed', {
       field: 'Authorization',
     });
+  }
   return token;
 }

@@ -33,10 +33,11 @@ describe('BuyerTokens', () => {
       respelled,
       other,
     ];
-    for (const forged of forgeries)
+    for (const forged of forgeries) {
       expect(() => tokens.verify(forged)).toThrow(
         expect.objectContaining({ kind: 'unauthenticated', code: 'TOKEN_INVALID' }),
       );
+    }
   });
 
   it('compares texts of any length', () => {

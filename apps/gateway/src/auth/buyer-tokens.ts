@@ -39,18 +39,21 @@ export class BuyerTokens {
     const end = token.lastIndexOf('.');
     const claims = token.slice(0, Math.max(end, 0));
     // The texts are compared, not the bytes they stand for: base64url has several spellings of the same bytes.
-    if (!equalInConstantTime(token.slice(end + 1), this.sign(claims)))
+    if (!equalInConstantTime(token.slice(end + 1), this.sign(claims))) {
       throw new FlashmeshError('unauthenticated', 'TOKEN_INVALID', 'the bearer token is not valid');
+    }
     const [version, buyerId, , expires] = claims.split('.');
-    if (version !== VERSION || !buyerId || !expires)
+    if (version !== VERSION || !buyerId || !expires) {
       throw new FlashmeshError('unauthenticated', 'TOKEN_INVALID', 'the bearer token is not valid');
+    }
     const expiresAt = Number.parseInt(expires, 36) * 1000;
-    if (!(this.clock.now() < expiresAt))
+    if (!(this.clock.now() < expiresAt)) {
       throw new FlashmeshError(
         'unauthenticated',
         'TOKEN_EXPIRED',
         'the bearer token has expired, get a new one',
       );
+    }
     return { buyerId, expiresAt };
   }
 

@@ -38,8 +38,9 @@ export function serveDocs(server: FastifyInstance, makeDocument: () => OpenAPIOb
     document ??= JSON.stringify(makeDocument());
     return reply.type('application/json').send(document);
   });
-  for (const path of ['/docs', '/docs/'])
+  for (const path of ['/docs', '/docs/']) {
     server.get(path, (_, reply) => reply.type('text/html; charset=utf-8').send(PAGE));
+  }
   server.get('/docs/start.js', (_, reply) => reply.type('text/javascript').send(START));
   for (const [name, { url, type }] of Object.entries(assets)) {
     server.get(`/docs/${name}`, async (_, reply) => {

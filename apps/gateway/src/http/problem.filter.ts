@@ -21,12 +21,14 @@ export class ProblemFilter implements ExceptionFilter {
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
     const { problem, retryAfterMs } = problemOf(error, traceIdOf(request));
-    if (problem.status === 500)
+    if (problem.status === 500) {
       this.logger.error({ err: error, traceId: problem.traceId }, 'a request failed for no foreseen reason');
+    }
     // Whoever streams has said its status long ago, and whoever left reads nothing.
     if (reply.sent || reply.raw.headersSent) return undefined;
-    if (retryAfterMs !== undefined)
+    if (retryAfterMs !== undefined) {
       reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+    }
     if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
     reply.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
     return undefined;

@@ -63,11 +63,12 @@ describe('problemOf', () => {
   });
 
   it('tells nothing about an error that nobody foresaw', () => {
-    for (const error of [new Error('password is 1234'), 'text', undefined])
+    for (const error of [new Error('password is 1234'), 'text', undefined]) {
       expect(problemOf(error).problem).toMatchObject({
         status: 500,
         code: 'INTERNAL',
         detail: 'something went wrong on our side',
       });
+    }
   });
 });

@@ -123,8 +123,9 @@ function refusalOf(error: unknown): Refusal | undefined {
     typeof code === 'string' && code in refusals ? refusals[code as keyof typeof refusals] : undefined;
   if (known) return { status: statusCode, code: known[0], detail: known[1] };
   // The parser's own complaint about JSON has a status and no code.
-  if (error instanceof SyntaxError)
+  if (error instanceof SyntaxError) {
     return { status: 400, code: 'MALFORMED_JSON', detail: 'the body is not valid JSON' };
+  }
   return refusalOfStatus(statusCode);
 }
 

@@ -70,8 +70,9 @@ export class Ingest {
           break;
         case 'pending':
           if (clock.now() - mark.since >= PENDING_MS) {
-            if (await marks.takeOver(received.id, mark.text, received.key, clock.now()))
+            if (await marks.takeOver(received.id, mark.text, received.key, clock.now())) {
               return this.resolve(received, mark.key);
+            }
           } else if (clock.monotonic() >= deadline) {
             throw unavailable('EVENT_PENDING', 'the event is being appended by another call', {
               retryAfterMs: 1000,
@@ -107,15 +108,17 @@ export class Ingest {
   private async rebuild(): Promise<void> {
     const { topic, kafka, marks, logger } = this.options;
     const token = randomUUID();
-    if (!(await marks.beginRebuild(token, REBUILD_TTL_MS)))
+    if (!(await marks.beginRebuild(token, REBUILD_TTL_MS))) {
       throw unavailable('REBUILDING', 'the events are being counted again from the log');
+    }
     let events = 0;
     await readLog(kafka, topic, {}, async (batch) => {
       events += batch.length;
       await marks.confirm(batch.map(({ id }) => id));
     });
-    if (!(await marks.finishRebuild(token)))
+    if (!(await marks.finishRebuild(token))) {
       throw new FlashmeshError('unavailable', 'REBUILDING', 'the view was lost again while it was rebuilt');
+    }
     logger.info({ events }, 'the ids of ingested events were rebuilt from the log');
   }
 }

@@ -20,8 +20,8 @@ export class OrderChanges {
   publish(order: order.Order): void {
     const listeners = this.listeners.get(order.id);
     if (!listeners) return;
-    // A listener that ends its watch changes the set.
-    for (const listener of [...listeners]) listener(order);
+    // A listener that ends its watch leaves the set, which a set's iteration allows.
+    for (const listener of listeners) listener(order);
   }
 
   /** Orders that somebody watches. */

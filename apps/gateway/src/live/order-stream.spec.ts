@@ -84,6 +84,14 @@ describe('OrderStreams', () => {
     expect([streams.running, changes.watched, clock.pending]).toEqual([0, 0, 0]);
   });
 
+  it('ends every stream when the server stops', async () => {
+    const { streams, abort, clock } = setUp();
+    const { list } = seen(await streams.watch('ord_1', async () => inState(OrderState.PLACED), abort.signal));
+    streams.onModuleDestroy();
+    expect(list).toEqual(['PLACED', 'end']);
+    expect([streams.running, clock.pending]).toEqual([0, 0]);
+  });
+
   it('is bounded', async () => {
     const { streams, abort } = setUp(1);
     const read = async () => inState(OrderState.PLACED);

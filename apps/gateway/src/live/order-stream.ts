@@ -1,7 +1,7 @@
 import { order } from '@flashmesh/contracts';
 import { type Clock, FlashmeshError, messageOf, requirePositiveInteger, type Timer } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
-import type { MessageEvent } from '@nestjs/common';
+import type { MessageEvent, OnModuleDestroy } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import { viewOrder } from '../rest/views.ts';
 import type { OrderChanges } from './order-changes.ts';
@@ -25,8 +25,8 @@ const TERMINAL = 5;
 type ReadOrder = () => Promise<order.Order>;
 
 /** Opens streams of one order's states, at most so many at once. */
-export class OrderStreams {
-  private open = 0;
+export class OrderStreams implements OnModuleDestroy {
+  private readonly open = new Set<OrderStream>();
   private readonly changes: OrderChanges;
   private readonly clock: Clock;
   private readonly logger: Logger;
@@ -42,7 +42,7 @@ export class OrderStreams {
 
   /** Streams that are open. */
   get running(): number {
-    return this.open;
+    return this.open.size;
   }
 
   /**
@@ -52,15 +52,16 @@ export class OrderStreams {
    * @throws FlashmeshError `resource_exhausted` (`TOO_MANY_STREAMS`), or what `read` throws.
    */
   async watch(orderId: string, read: ReadOrder, signal: AbortSignal): Promise<Observable<MessageEvent>> {
-    if (this.open >= this.limit)
+    if (this.open.size >= this.limit) {
       throw new FlashmeshError('resource_exhausted', 'TOO_MANY_STREAMS', 'too many streams are open', {
         retryAfterMs: 5000,
       });
+    }
     const stream = new OrderStream(read, this.clock, this.logger);
-    this.open++;
+    this.open.add(stream);
     const unwatch = this.changes.watch(orderId, (changed) => stream.offer(changed));
     stream.onClose(() => {
-      this.open--;
+      this.open.delete(stream);
       unwatch();
     });
     if (signal.aborted) stream.close();
@@ -72,6 +73,11 @@ export class OrderStreams {
       throw error;
     }
     return stream.messages;
+  }
+
+  /** Ends every stream as the server stops: clients see a clean end and come back to another instance. */
+  onModuleDestroy(): void {
+    for (const stream of this.open) stream.close();
   }
 }
 

@@ -9,8 +9,9 @@ const SALE_STATES = namesOf(catalog.SaleState, 'SALE_STATE_') as ReadonlyMap<str
 /** The order as its buyer sees it; the payment method and what only the services need stay inside. */
 export function viewOrder(order: order.Order): OrderView {
   const state = STATES.get(order.state);
-  if (!state)
+  if (!state) {
     throw new FlashmeshError('internal', 'ORDER_STATE_UNKNOWN', `order ${order.id} is ${order.state}`);
+  }
   return {
     id: order.id,
     buyerId: order.buyerId,

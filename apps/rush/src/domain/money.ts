@@ -40,8 +40,9 @@ export class DoubleChargeRule {
       if (account.charges.length > 1) found.add(`${id} was charged ${account.charges.length} times`);
       if (account.refunds.length > 1) found.add(`${id} was refunded ${account.refunds.length} times`);
       if (returned > taken) found.add(`${id}: ${returned} refunded of ${taken} charged`);
-      if (taken > returned && !stories.has(id))
+      if (taken > returned && !stories.has(id)) {
         found.add(`${id}: ${taken - returned} kept of an unknown order`);
+      }
     }
     for (const [id, { ends }] of stories) {
       const account = this.accounts.get(id);
@@ -53,8 +54,9 @@ export class DoubleChargeRule {
         } else if (kept !== 0) found.add(`${id} is ${state}, but ${kept} is kept`);
       }
     }
-    if (charged - refunded !== confirmed)
+    if (charged - refunded !== confirmed) {
       found.add(`${charged} charged - ${refunded} refunded is not ${confirmed}, the sum of confirmed orders`);
+    }
     return found.report('no double charge', {
       charges,
       refunds,

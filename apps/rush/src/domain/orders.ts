@@ -64,11 +64,13 @@ export class LostOrderRule {
       const [end] = ends;
       if (!end) found.add(`${id} has not ended`);
       else counts[end.state]++;
-      if (ends.length > 1)
+      if (ends.length > 1) {
         found.add(`${id} ended ${ends.length} times: ${ends.map(({ state }) => state).join(', ')}`);
+      }
     }
-    for (const id of this.accepted)
+    for (const id of this.accepted) {
       if (!this.stories.has(id)) found.add(`${id} was accepted, but the log does not know it`);
+    }
     return found.report('no lost order', counts);
   }
 }

@@ -46,8 +46,9 @@ export class OversellRule {
     for (const [sku, units] of this.confirmed) {
       const stock = restocked.get(sku) ?? 0;
       if (units > stock) found.add(`${sku}: ${units} units confirmed of ${stock} put in`);
-      if (units > (sold.get(sku) ?? 0))
+      if (units > (sold.get(sku) ?? 0)) {
         found.add(`${sku}: ${units} units confirmed, but ${sold.get(sku) ?? 0} committed`);
+      }
     }
     this.compareEvents(replays, found);
     return found.report('no oversell', {
@@ -68,13 +69,15 @@ export class OversellRule {
           announced.kind !== event.kind ||
           announced.sku !== event.sku ||
           announced.quantity !== event.quantity
-        )
+        ) {
           found.add(`${id} must be ${text(event)}, but was announced as ${text(announced)}`);
+        }
       }
     }
     const known = new Set(replays.flatMap((replay) => [...replay.expected.keys()]));
-    for (const id of this.announced.keys())
+    for (const id of this.announced.keys()) {
       if (!known.has(id)) found.add(`${id} was announced, but does not follow from the commands`);
+    }
   }
 }
 

@@ -83,8 +83,9 @@ export class StockReplay {
 
   private reserve(sku: string, reserve: inventory.Reserve, time: number): void {
     const { orderId, saleId, buyerId, quantity, limitPerBuyer, ttlSeconds } = reserve;
-    if (orderId === '' || quantity < 1 || limitPerBuyer < 1 || ttlSeconds < 1 || this.orders.has(orderId))
+    if (orderId === '' || quantity < 1 || limitPerBuyer < 1 || ttlSeconds < 1 || this.orders.has(orderId)) {
       return;
+    }
     const holder = JSON.stringify([saleId, sku, buyerId]);
     const held = this.holdings.get(holder) ?? 0;
     const balance = this.balances.get(sku);
@@ -149,9 +150,10 @@ export class StockReplay {
   }
 
   private check(sku: string, { initial, available, reserved, sold }: Balance, where: string): void {
-    if (available < 0 || reserved < 0 || sold < 0 || initial !== available + reserved + sold)
+    if (available < 0 || reserved < 0 || sold < 0 || initial !== available + reserved + sold) {
       this.violations.add(
         `${sku} after ${where}: ${initial} initial, ${available} available, ${reserved} reserved, ${sold} sold`,
       );
+    }
   }
 }

@@ -60,8 +60,9 @@ export class GatewayClient {
   async openSession(): Promise<Buyer> {
     const { statusCode, body } = await this.pool.request({ method: 'POST', path: '/api/sessions' });
     const text = await body.text();
-    if (statusCode !== 201)
+    if (statusCode !== 201) {
       throw new FlashmeshError('unavailable', 'NO_SESSION', `no session: ${statusCode} ${text}`);
+    }
     const { buyerId, token } = JSON.parse(text) as Buyer;
     return { buyerId, token };
   }

@@ -16,10 +16,10 @@ async function run(looks: Settling[], waitMs = 10_000) {
     waitMs,
     clock,
   );
-  let result: Settling | undefined;
-  void done.then((settled) => (result = settled));
+  const seen: { result?: Settling } = {};
+  void done.then((settled) => (seen.result = settled));
   await clock.advance(0);
-  for (let i = 0; i < 30 && !result; i++) await clock.advance(1000);
+  for (let i = 0; i < 30 && !seen.result; i++) await clock.advance(1000);
   return { result: await done, count };
 }
 

@@ -41,7 +41,11 @@ export async function verifyCommand(args: readonly string[]): Promise<number> {
     const rules = [...log.rules];
     if (gateway !== undefined && accepted.length > 0) {
       const client = new GatewayClient(gateway);
-      rules.push(await checkReadable(client, accepted, log.endOf).finally(() => client.close()));
+      try {
+        rules.push(await checkReadable(client, accepted, log.endOf));
+      } finally {
+        await client.close();
+      }
     }
     if (expectedUnits !== undefined) rules.push(expectUnits(expectedUnits, log.confirmedUnits));
     const ok = rules.every((rule) => rule.ok);
