@@ -23,8 +23,9 @@ describe('one order, on the real stack', () => {
       accepted.map(async ({ body, token }) => (await shop.ended(body.id, token)).state),
     );
     expect(states.filter((state) => state === 'CONFIRMED')).toHaveLength(5);
-    for (const { status, body } of answers)
+    for (const { status, body } of answers) {
       expect(status === 202 || body.code).toBe(status === 202 || 'SOLD_OUT');
+    }
     const late = await shop.order(sale);
     expect([late.status, late.body.code]).toEqual([409, 'SOLD_OUT']);
     expect(await shop.stock(sale.saleId)).toEqual({ initial: 5, available: 0, reserved: 0, sold: 5 });

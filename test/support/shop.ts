@@ -89,7 +89,8 @@ export class Shop {
   /** As {@link order}, for one that must be accepted. */
   async accepted(wanted: OrderOptions): Promise<Answer & { readonly token: string }> {
     const answer = await this.order(wanted);
-    if (answer.status !== 202) throw new Error(`not accepted: ${answer.status} ${JSON.stringify(answer.body)}`);
+    if (answer.status !== 202)
+      throw new Error(`not accepted: ${answer.status} ${JSON.stringify(answer.body)}`);
     return answer;
   }
 

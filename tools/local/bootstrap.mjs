@@ -114,8 +114,12 @@ async function npm(...args) {
 
 /** Runs the real tool and becomes its exit code. */
 async function handOver() {
-  const cli = join(root, 'tools', 'local', 'cli.ts');
-  const child = spawn(pinnedNode, ['--disable-warning=ExperimentalWarning', cli, ...process.argv.slice(2)], {
+  const [command, ...rest] = process.argv.slice(2);
+  const script =
+    command === 'check'
+      ? [join(root, 'tools', 'checks', 'check.ts'), ...rest]
+      : [join(root, 'tools', 'local', 'cli.ts'), ...(command === undefined ? [] : [command]), ...rest];
+  const child = spawn(pinnedNode, ['--disable-warning=ExperimentalWarning', ...script], {
     stdio: 'inherit',
     env: { ...process.env, PATH: `${join(modules, '.bin')}:${dirname(pinnedNode)}:${process.env.PATH}` },
   });

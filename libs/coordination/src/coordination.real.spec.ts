@@ -11,7 +11,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 10_000;
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`never came true: ${condition}`);
+    if (performance.now() > deadline) throw new Error(`never came true: ${String(condition)}`);
     await pause(10);
   }
 }

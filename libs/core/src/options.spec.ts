@@ -4,7 +4,9 @@ import { requireInRange, requirePositiveInteger, withDefaults } from './options.
 describe('options', () => {
   it('fills in defaults for what is undefined, and only for that', () => {
     const defaults = { timeoutMs: 10, name: 'x', enabled: true };
-    expect(withDefaults<Partial<typeof defaults>>(defaults, { timeoutMs: undefined, enabled: false })).toEqual({
+    expect(
+      withDefaults<Partial<typeof defaults>>(defaults, { timeoutMs: undefined, enabled: false }),
+    ).toEqual({
       timeoutMs: 10,
       name: 'x',
       enabled: false,

@@ -1,7 +1,8 @@
 /** @throws RangeError naming the option and the value, unless it is an integer of 1 or more. */
 export function requirePositiveInteger(name: string, value: number): number {
-  if (!Number.isSafeInteger(value) || value < 1)
+  if (!Number.isSafeInteger(value) || value < 1) {
     throw new RangeError(`${name} must be a positive integer, got ${value}`);
+  }
   return value;
 }
 
@@ -16,5 +17,5 @@ export function requireInRange(name: string, value: number, min: number, max: nu
 /** The options with every `undefined` replaced by its default; neither input is changed. */
 export function withDefaults<T extends object>(defaults: Required<T>, options: T): Required<T> {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return { ...defaults, ...Object.fromEntries(given) } as Required<T>;
+  return { ...defaults, ...Object.fromEntries(given) };
 }

@@ -9,7 +9,7 @@ export type ScriptMode = 'apply' | 'rebuild' | 'write' | 'read';
 
 const OWNER_CHECKS = (status: 'ready' | 'rebuilding') => `
 local m = redis.call('HMGET', KEYS[1], 'epoch', 'token', 'offset', 'status')
-if m[4] ~= '${status}' then return redis.error_reply('EPOCH the state was wiped or replaced') end
+if m[1] ~= ARGV[1] or m[4] ~= '${status}' then return redis.error_reply('EPOCH the state was wiped or replaced') end
 if m[2] ~= ARGV[2] then return redis.error_reply('FENCED the partition was claimed by another') end`;
 
 const CHAIN_CHECK = `

@@ -192,6 +192,7 @@ describe('RedisProjection', () => {
     await eventually(async () => (await counted(view)) === 30);
     await wipe();
     await eventually(async () => (await counted(view).catch(() => 0)) === 30);
+    expect(await stack.redis.hget(view.key(0, 'meta'), 'status')).toBe('ready');
   });
 
   it('survives a wipe in the middle of a stream', async () => {

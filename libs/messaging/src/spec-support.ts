@@ -94,7 +94,7 @@ export class Stack {
   }
 
   async close(): Promise<void> {
-    for (const close of this.closers.splice(0).reverse()) await close();
+    for (const close of this.closers.splice(0).toReversed()) await close();
     await this.producer.close();
     await this.connection.close();
     this.redis.disconnect();
@@ -104,7 +104,7 @@ export class Stack {
 /** Registers a handler as Nest would, and starts listening. */
 export async function listen(server: KafkaServer): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    void server.listen((error) => (error ? reject(error as Error) : resolve()));
+    void server.listen((error) => (error ? reject(error) : resolve()));
   });
 }
 

@@ -46,6 +46,7 @@ export class TransportGroup extends Server implements CustomTransportStrategy {
     throw new TypeError('a transport group has no events of its own');
   }
 
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the signature is Nest's
   unwrap<T>(): T {
     return { calls: this.calls, events: this.events } as T;
   }

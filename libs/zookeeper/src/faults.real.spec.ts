@@ -9,7 +9,7 @@ const base = `/test-faults-${randomUUID()}`;
 async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 10_000;
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`never came true: ${condition}`);
+    if (performance.now() > deadline) throw new Error(`never came true: ${String(condition)}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

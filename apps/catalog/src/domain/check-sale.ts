@@ -118,6 +118,7 @@ function requireMoment(field: string, value: Date | undefined): void {
 }
 
 function requirePositive(field: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 1)
+  if (!Number.isSafeInteger(value) || value < 1) {
     throw invalidArgument(field, 'must be an integer of 1 or more');
+  }
 }

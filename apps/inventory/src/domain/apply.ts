@@ -125,8 +125,13 @@ function answerToReserve(orderId: string, order: OrderRecord, time: number): Sto
     case 'buyer-limit':
     case 'unknown-sku':
       return { kind: 'rejected', orderId, sku, quantity, time, reason: order.state };
-    default:
+    case 'reserved':
+    case 'sold':
+    case 'released':
+    case 'expired':
       return { kind: 'reserved', orderId, sku, quantity, time, expiresAt };
+    default:
+      return assertNever(order.state, 'order state');
   }
 }
 

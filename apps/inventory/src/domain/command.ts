@@ -27,8 +27,9 @@ const ID = /^[a-z0-9-]{1,64}$/;
 export function commandOf(message: inventory.InventoryCommand): Command {
   const sku = requireId('sku', message.sku);
   const { command } = message;
-  if (!command)
+  if (!command) {
     throw new FlashmeshError('invalid_argument', 'UNKNOWN_COMMAND', 'the record holds no command');
+  }
   switch (command.$case) {
     case 'restock': {
       const { restockId, quantity } = command.value;

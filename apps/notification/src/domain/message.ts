@@ -1,4 +1,5 @@
 import { order } from '@flashmesh/contracts';
+import { assertNever } from '@flashmesh/core';
 
 /** What a buyer is told. */
 export interface Message {
@@ -31,6 +32,8 @@ export function messageFor(event: order.OrderEvent): Message | undefined {
     case 'placed':
     case undefined:
       return undefined;
+    default:
+      return assertNever(event.event, 'order event');
   }
 }
 
