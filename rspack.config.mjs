@@ -41,6 +41,15 @@ export default (defaults, rspack) => {
       usedExports: true,
       sideEffects: true,
       concatenateModules: true,
+      // Comments and white space go, names stay: stack traces read as written. The source text is kept in memory as long as the
+      // process runs, at two bytes a character unless all of it is ASCII.
+      minimize: true,
+      minimizer: [
+        new rspack.SwcJsMinimizerRspackPlugin({
+          extractComments: false,
+          minimizerOptions: { mangle: false, compress: false, format: { comments: false, asciiOnly: true } },
+        }),
+      ],
     },
     node: { __dirname: false, __filename: false },
     cache: true,

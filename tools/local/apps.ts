@@ -29,8 +29,20 @@ export const appInstances: readonly AppInstance[] = [
 /** What every app is built from, and the buyers beside them. */
 export const builtApps: readonly string[] = [...new Set(appInstances.map(({ app }) => app)), 'rush'];
 
-/** Node's own limits, chosen for nine processes on one small machine: a small young generation, a bounded old one. */
-export const nodeFlags: readonly string[] = ['--max-semi-space-size=4', '--max-old-space-size=192'];
+/** Services that little passes through: Node is told to be small, and nobody waits for it. */
+const smallFlags: readonly string[] = [
+  '--max-semi-space-size=1',
+  '--optimize-for-size',
+  '--max-old-space-size=96',
+];
+/** Every order passes through these twice: with a young generation this large, collecting costs a tenth of the time, not a quarter. */
+const busyFlags: readonly string[] = ['--max-semi-space-size=16', '--max-old-space-size=160'];
+const busyApps: ReadonlySet<string> = new Set(['gateway', 'order']);
+
+/** Node's own limits, chosen for nine processes on one small machine. */
+export function nodeFlags(app: string): readonly string[] {
+  return busyApps.has(app) ? busyFlags : smallFlags;
+}
 
 /** How to start an app; it is ready when `/readyz` answers 200. */
 export function appSpec(
@@ -46,7 +58,7 @@ export function appSpec(
   return {
     name: instance.name,
     command: process.execPath,
-    args: [...nodeFlags, mainOf(instance.app)],
+    args: [...nodeFlags(instance.app), mainOf(instance.app)],
     cwd: o.cwd,
     env: {
       // One arena of glibc's allocator instead of eight a core: 4 MB less a process, and nobody here allocates in parallel.

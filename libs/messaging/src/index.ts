@@ -12,7 +12,8 @@ export { KafkaConnection, type KafkaConnectionOptions, type TopicSpec } from './
 export { type PartitionControl, type PartitionOwner } from './partition-owner.ts';
 export { PositionLost, type PositionLostReason } from './position-lost.ts';
 export { readLog, type ReadLogOptions } from './read-log.ts';
-export { type ProjectionRun, RedisProjection, type RedisProjectionOptions } from './redis-projection.ts';
+export { type ProjectionRun } from './projection-run.ts';
+export { RedisProjection, type RedisProjectionOptions } from './redis-projection.ts';
 export { type RetryPolicy } from './retry-policy.ts';
 export { defineScript, type Script, type ScriptArgument } from './script.ts';
 export { contextOf } from './tracing.ts';

@@ -6,25 +6,10 @@ import type { EventProducer, OutboxEvent } from './event-producer.ts';
 import { OutboxRelay } from './outbox-relay.ts';
 import type { PartitionControl, PartitionOwner } from './partition-owner.ts';
 import { PositionLost } from './position-lost.ts';
-import { projectionError } from './projection-errors.ts';
-import {
-  CLAIM,
-  FINISH_REBUILD,
-  REFILL_OUTBOX,
-  RELAY,
-  type ScriptMode,
-  wrapScript,
-} from './projection-scripts.ts';
-import { type CompiledScript, runScript, type Script, type ScriptArgument } from './script.ts';
-
-/** What a rebuild may do; only until {@link RedisProjectionOptions.rebuild} has resolved. */
-export interface ProjectionRun {
-  readonly partition: number;
-  /** Runs an owner's script on the state that is being rebuilt. @throws PositionLost when somebody claimed the partition. */
-  apply(script: Script, options: { upTo?: number }, args: readonly ScriptArgument[]): Promise<unknown>;
-  /** Drops the outbox entries that `keep` refuses: those whose events are in the log already. */
-  filterOutbox(keep: (entry: string) => boolean): Promise<void>;
-}
+import { PartitionScripts } from './partition-scripts.ts';
+import { ClaimedRun, type ProjectionRun } from './projection-run.ts';
+import { CLAIM, RELAY } from './projection-scripts.ts';
+import type { Script, ScriptArgument } from './script.ts';
 
 /** What a projection is made of. */
 export interface RedisProjectionOptions {
@@ -59,11 +44,10 @@ interface Claim {
 
 const WATCH_INTERVAL_MS = 500;
 const RELAY_CHUNK = 500;
-const OUTBOX_CHUNK = 1000;
 
 /**
  * A view of a log in Redis, with its position in the log beside it: one Lua call moves both, so each record takes effect once,
- * whoever crashes when. See docs on {@link RedisProjection.apply} for what is checked.
+ * whoever crashes when. What is checked: see {@link RedisProjection.apply}.
  *
  * The state of a partition is written by its owner, in the order of the log. An owner is whoever claimed it last
  * ({@link RedisProjection.assigned}); a claim raises a token, and writes with an older token are refused. A wiped Redis has no
@@ -72,19 +56,17 @@ const OUTBOX_CHUNK = 1000;
 export class RedisProjection implements PartitionOwner {
   private readonly options: RedisProjectionOptions;
   private readonly clock: Clock;
+  private readonly scripts: PartitionScripts;
   private readonly claims = new Map<number, Claim>();
   /** Counts assignments and revocations, so that a claim notices that it was overtaken. */
   private readonly turns = new Map<number, number>();
-  private readonly compiled = new Map<ScriptMode, WeakMap<Script, CompiledScript>>();
   private readonly stopped: Promise<void>[] = [];
   private watch: Timer | undefined;
 
   constructor(options: RedisProjectionOptions) {
-    for (const suffix of options.stateKeys) {
-      if (!/^[a-z][a-z0-9_-]*$/i.test(suffix)) throw new RangeError(`stateKeys: not a key suffix: ${suffix}`);
-    }
     this.options = options;
     this.clock = options.clock ?? systemClock;
+    this.scripts = new PartitionScripts(options.redis, options.name, options.stateKeys);
   }
 
   /** The partitions that this instance owns, in order. */
@@ -98,14 +80,14 @@ export class RedisProjection implements PartitionOwner {
 
   /** The Redis key of a part of a partition's state. All keys of a partition share a hash slot. */
   key(partition: number, suffix: string): string {
-    return `{${this.options.name}:${partition}}:${suffix}`;
+    return this.scripts.key(partition, suffix);
   }
 
   async assigned(partition: number, control: PartitionControl): Promise<number> {
     this.release(partition);
     const turn = this.nextTurn(partition);
     const epoch = `${this.clock.now().toString(36)}-${randomUUID().slice(0, 8)}`;
-    const [state, current, token, offset] = (await this.run(CLAIM, partition, [epoch])) as [
+    const [state, current, token, offset] = (await this.scripts.run(CLAIM, partition, [epoch])) as [
       string,
       string,
       string,
@@ -151,7 +133,10 @@ export class RedisProjection implements PartitionOwner {
     if (upTo !== undefined) claim.position = upTo;
     try {
       const fence = [claim.epoch, claim.token, String(after), upTo === undefined ? '' : String(upTo)];
-      const [emitted, result] = await this.runWrapped(script, 'apply', partition, [...fence, ...args]);
+      const { emitted, result } = await this.scripts.runChecked(script, 'apply', partition, [
+        ...fence,
+        ...args,
+      ]);
       if (emitted > 0) claim.relay.kick();
       return result;
     } catch (error) {
@@ -168,14 +153,14 @@ export class RedisProjection implements PartitionOwner {
    * @throws FlashmeshError `unavailable`: `REBUILDING` (nothing was changed) or `REDIS_UNAVAILABLE` (nothing is known).
    */
   async write(script: Script, partition: number, args: readonly ScriptArgument[]): Promise<unknown> {
-    const [emitted, result] = await this.runWrapped(script, 'write', partition, args);
+    const { emitted, result } = await this.scripts.runChecked(script, 'write', partition, args);
     if (emitted > 0) this.claims.get(partition)?.relay.kick();
     return result;
   }
 
   /** As {@link write}, for a script that changes nothing. */
   async read(script: Script, partition: number, args: readonly ScriptArgument[]): Promise<unknown> {
-    const [, result] = await this.runWrapped(script, 'read', partition, args);
+    const { result } = await this.scripts.runChecked(script, 'read', partition, args);
     return result;
   }
 
@@ -196,51 +181,19 @@ export class RedisProjection implements PartitionOwner {
     const { name, logger } = this.options;
     const startedAt = this.clock.monotonic();
     logger.info({ projection: name, partition }, 'rebuilding from the log');
-    const run: ProjectionRun = {
-      partition,
-      apply: async (script, { upTo }, args) => {
-        const fence = [epoch, token, '', upTo === undefined ? '' : String(upTo)];
-        const [, result] = await this.runWrapped(script, 'rebuild', partition, [...fence, ...args]);
-        return result;
-      },
-      filterOutbox: (keep) => this.filterOutbox(partition, epoch, token, keep),
-    };
+    const run = new ClaimedRun(this.scripts, partition, epoch, token);
     const next = await this.options.rebuild(partition, run);
-    await this.run(FINISH_REBUILD, partition, [epoch, token, next - 1]);
+    await run.finish(next - 1);
     const ms = Math.round(this.clock.monotonic() - startedAt);
     logger.info({ projection: name, partition, next, ms }, 'rebuilt');
     return next - 1;
-  }
-
-  private async filterOutbox(
-    partition: number,
-    epoch: string,
-    token: string,
-    keep: (entry: string) => boolean,
-  ): Promise<void> {
-    const outbox = this.key(partition, 'outbox');
-    const kept: string[] = [];
-    for (let from = 0; ; from += OUTBOX_CHUNK) {
-      const entries = await this.options.redis.lrange(outbox, from, from + OUTBOX_CHUNK - 1);
-      kept.push(...entries.filter(keep));
-      if (entries.length < OUTBOX_CHUNK) break;
-    }
-    for (let from = 0; from === 0 || from < kept.length; from += OUTBOX_CHUNK) {
-      const first = from === 0 ? 1 : 0;
-      await this.run(REFILL_OUTBOX, partition, [
-        epoch,
-        token,
-        first,
-        ...kept.slice(from, from + OUTBOX_CHUNK),
-      ]);
-    }
   }
 
   private startRelay(partition: number, epoch: string, token: string): OutboxRelay {
     const { producer, toEvent, logger } = this.options;
     return new OutboxRelay({
       next: async (published) => {
-        const reply = await this.run(RELAY, partition, [epoch, token, published, RELAY_CHUNK]);
+        const reply = await this.scripts.run(RELAY, partition, [epoch, token, published, RELAY_CHUNK]);
         const [relayed, entries] = reply as [number, string[]];
         return { relayed, entries };
       },
@@ -302,33 +255,5 @@ export class RedisProjection implements PartitionOwner {
     const turn = (this.turns.get(partition) ?? 0) + 1;
     this.turns.set(partition, turn);
     return turn;
-  }
-
-  private async runWrapped(
-    script: Script,
-    mode: ScriptMode,
-    partition: number,
-    args: readonly ScriptArgument[],
-  ): Promise<[emitted: number, result: unknown]> {
-    let ofMode = this.compiled.get(mode);
-    if (!ofMode) this.compiled.set(mode, (ofMode = new WeakMap()));
-    let compiled = ofMode.get(script);
-    if (!compiled) ofMode.set(script, (compiled = wrapScript(script, mode, this.options.stateKeys)));
-    const [emitted, result = null] = (await this.run(compiled, partition, args)) as [number, unknown];
-    return [emitted, result];
-  }
-
-  private async run(
-    script: CompiledScript,
-    partition: number,
-    args: readonly ScriptArgument[],
-  ): Promise<unknown> {
-    const suffixes = ['meta', 'outbox', ...this.options.stateKeys];
-    const keys = suffixes.map((suffix) => this.key(partition, suffix));
-    try {
-      return await runScript(this.options.redis, script, keys, args);
-    } catch (error) {
-      throw projectionError(script.name, error);
-    }
   }
 }

@@ -32,7 +32,7 @@ describe('tracing', () => {
   const spanExporter: Exporter = {
     export: (spans, done) => {
       finished.push(...spans);
-      done({ code: 0 });
+      done({ code: 0 as Parameters<typeof done>[0]['code'] });
     },
     shutdown: () => Promise.resolve(),
   };
