@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, type WriteStream } from 'node:fs';
+import { setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import { residentBytes, signalGroup } from './process-identity.ts';
 import { diskFull, StackError } from './stack-error.ts';
@@ -15,6 +16,8 @@ export interface ProcessSpec {
   readonly logFile?: string;
   /** Asks the process itself whether it is ready; rejects while it is not. Without it, ready when spawned. */
   readonly ready?: () => Promise<unknown>;
+  /** Scheduling priority as of `nice`: a higher one yields to the others. @default 0 */
+  readonly niceness?: number;
   /** @default 60_000 */
   readonly readyTimeoutMs?: number;
   /** Patience after SIGTERM before SIGKILL. @default 10_000 */
@@ -102,7 +105,10 @@ export class ManagedProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child = child;
-    if (child.pid !== undefined) this.listener.spawned?.(this.name, child.pid);
+    if (child.pid !== undefined) {
+      if (this.spec.niceness !== undefined) setPriority(child.pid, this.spec.niceness);
+      this.listener.spawned?.(this.name, child.pid);
+    }
     const log = logFile === undefined ? undefined : createWriteStream(logFile, { flags: 'a' });
     // A log that cannot be written (a full disk) must not take the stack down; the lines are in memory, too.
     log?.on('error', (error) => this.remember(messageOfLog(error)));

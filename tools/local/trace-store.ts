@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { BACK_OFFICE_NICENESS } from './apps.ts';
 import type { ProcessSpec } from './managed-process.ts';
 import { root } from './paths.ts';
 import { httpReady } from './readiness.ts';
@@ -34,6 +35,7 @@ export function memoryStoreSpec(ports: TracePorts, logs: string): ProcessSpec {
       String(ports.http),
     ],
     logFile: join(logs, 'traces.log'),
+    niceness: BACK_OFFICE_NICENESS,
     ready: () => httpReady(ports.http, '/api/services'),
   };
 }

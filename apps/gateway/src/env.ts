@@ -15,7 +15,7 @@ export const gatewayEnv = z.object({
   /** What an admin presents as a bearer token. */
   ADMIN_TOKEN: z.string().min(8),
   /** Order requests under way at once; the next one is refused with 429. */
-  GATEWAY_MAX_IN_FLIGHT: z.coerce.number().int().min(1).default(512),
+  GATEWAY_MAX_IN_FLIGHT: z.coerce.number().int().min(1).default(256),
   /** Streams of order events open at once; the next one is refused with 429. */
   GATEWAY_MAX_STREAMS: z.coerce.number().int().min(1).default(2000),
 });

@@ -1,6 +1,8 @@
 import { catalog, event, inventory, order } from '@flashmesh/contracts';
 import { runService } from '@flashmesh/service';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { InFlight } from './admission/in-flight.ts';
+import { shedOrders } from './admission/shed-orders.ts';
 import { gatewayEnv } from './env.ts';
 import { GatewayModule } from './gateway.module.ts';
 import { serveDocs } from './http/docs.ts';
@@ -23,6 +25,7 @@ await runService({
     port: (env) => env.HTTP_PORT,
     configure(app) {
       const server = (app as NestFastifyApplication).getHttpAdapter().getInstance();
+      shedOrders(server, app.get(InFlight));
       traceRequests(server);
       serveDocs(server, () => openApiDocument(app));
     },

@@ -4,6 +4,7 @@ import { type LogEntry, logLevel } from 'kafkajs';
 
 /** How often the same sentence is said: a broker that is away gives several a second. */
 const REPEAT_MS = 10_000;
+const MAX_REMEMBERED = 100;
 
 /**
  * Sends what kafkajs says to our logger, one level lower: it calls every broken connection an error, though it retries, and
@@ -26,6 +27,7 @@ export function bridgeKafkajsLogger(
         logger.debug({ kafka: details }, text);
         return;
       }
+      if (saidAt.size >= MAX_REMEMBERED) saidAt.clear();
       saidAt.set(message, now);
       logger.warn({ kafka: details }, text);
     },

@@ -32,7 +32,8 @@ describe('tracing', () => {
   const spanExporter: Exporter = {
     export: (spans, done) => {
       finished.push(...spans);
-      done({ code: 0 as Parameters<typeof done>[0]['code'] });
+      // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the enum is not exported to here; 0 is success
+      done({ code: 0 });
     },
     shutdown: () => Promise.resolve(),
   };

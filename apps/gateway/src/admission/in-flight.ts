@@ -1,12 +1,6 @@
-import { FlashmeshError, requirePositiveInteger } from '@flashmesh/core';
+import { requirePositiveInteger } from '@flashmesh/core';
 
-/** Asked of a refused caller: by then a good part of what is under way has been answered. */
-const RETRY_AFTER_MS = 1000;
-
-/**
- * Admission at the edge: so many requests under way, and the next one is refused at once instead of waiting in a queue that
- * nobody sees. What is under way keeps its latency, and a refused caller knows when to come back.
- */
+/** Counts what is under way, up to a limit. */
 export class InFlight {
   private active = 0;
   private readonly limit: number;
@@ -21,21 +15,14 @@ export class InFlight {
     return this.active;
   }
 
-  /** @throws FlashmeshError `resource_exhausted` (`TOO_MANY_REQUESTS`) when the limit is reached; else what the task gives. */
-  async run<T>(task: () => Promise<T>): Promise<T> {
-    if (this.active >= this.limit) {
-      throw new FlashmeshError(
-        'resource_exhausted',
-        'TOO_MANY_REQUESTS',
-        'too many orders are under way, come back in a moment',
-        { retryAfterMs: RETRY_AFTER_MS },
-      );
-    }
+  /** Takes a place; false when none is left. Whoever got one gives it back with {@link leave}, once. */
+  enter(): boolean {
+    if (this.active >= this.limit) return false;
     this.active++;
-    try {
-      return await task();
-    } finally {
-      this.active--;
-    }
+    return true;
+  }
+
+  leave(): void {
+    this.active--;
   }
 }

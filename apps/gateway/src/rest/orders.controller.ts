@@ -17,7 +17,6 @@ import {
 import { ApiBearerAuth, ApiHeader, ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { Observable } from 'rxjs';
-import { InFlight } from '../admission/in-flight.ts';
 import { BuyerGuard, BuyerId } from '../auth/buyer.guard.ts';
 import { Refuses } from '../http/openapi.ts';
 import { idempotencyKey, validation } from '../http/validation.ts';
@@ -32,16 +31,13 @@ import { present, viewOrder } from './views.ts';
 @ApiBearerAuth('buyer')
 export class OrdersController {
   private readonly orders: MeshClient<typeof order.OrderServiceDefinition>;
-  private readonly inFlight: InFlight;
   private readonly streams: OrderStreams;
 
   constructor(
     @InjectClient(order.OrderServiceDefinition) orders: MeshClient<typeof order.OrderServiceDefinition>,
-    inFlight: InFlight,
     streams: OrderStreams,
   ) {
     this.orders = orders;
-    this.inFlight = inFlight;
     this.streams = streams;
   }
 
@@ -58,7 +54,7 @@ export class OrdersController {
     standardSchema: orderView,
   })
   @Refuses(400, 401, 404, 409, 413, 415, 422, 429, 503, 504)
-  place(
+  async place(
     @BuyerId() buyerId: string,
     @Headers('idempotency-key') key: string | undefined,
     @Body({ schema: placeOrderBody, pipes: [validation] }) body: PlaceOrderBody,
@@ -66,13 +62,11 @@ export class OrdersController {
   ): Promise<OrderView> {
     const { saleId, sku, quantity, paymentMethod } = body;
     const request = { buyerId, idempotencyKey: idempotencyKey(key), saleId, sku, quantity, paymentMethod };
-    return this.inFlight.run(async () => {
-      const placed = await this.orders.placeOrder(request);
-      const view = viewOrder(present(placed.order, 'order'));
-      reply.header('location', `/api/orders/${view.id}`);
-      if (placed.repeatedRequest) reply.header('idempotent-replayed', 'true');
-      return view;
-    });
+    const placed = await this.orders.placeOrder(request);
+    const view = viewOrder(present(placed.order, 'order'));
+    reply.header('location', `/api/orders/${view.id}`);
+    if (placed.repeatedRequest) reply.header('idempotent-replayed', 'true');
+    return view;
   }
 
   @Get(':id')

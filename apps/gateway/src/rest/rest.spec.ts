@@ -8,6 +8,7 @@ import { APP_FILTER } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { InFlight } from '../admission/in-flight.ts';
+import { shedOrders } from '../admission/shed-orders.ts';
 import { AdminToken } from '../auth/admin.guard.ts';
 import { BuyerTokens } from '../auth/buyer-tokens.ts';
 import { serveDocs } from '../http/docs.ts';
@@ -83,6 +84,7 @@ describe('the REST edge', () => {
     const testing = await Test.createTestingModule({ imports: [EdgeModule] }).compile();
     app = testing.createNestApplication<NestFastifyApplication>(new GatewayAdapter(), { logger: false });
     const server = app.getHttpAdapter().getInstance();
+    shedOrders(server, inFlight);
     traceRequests(server);
     serveDocs(server, () => openApiDocument(app));
     await app.listen(0, '127.0.0.1');
