@@ -53,6 +53,8 @@ export function appEnv(addresses: StackAddresses, secrets: Secrets): Record<stri
     KAFKA_BROKERS: addresses.kafka,
     REDIS_URL: addresses.redis,
     OTEL_EXPORTER_OTLP_ENDPOINT: addresses.otlp,
+    // A machine this small fills few partitions at a time, and each costs.
+    KAFKA_PARTITIONS: '4',
     NODE_ENV: 'production',
     ...secrets,
   };

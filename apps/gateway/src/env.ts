@@ -14,8 +14,10 @@ export const gatewayEnv = z.object({
     .default(24 * 60 * 60),
   /** What an admin presents as a bearer token. */
   ADMIN_TOKEN: z.string().min(8),
-  /** Order requests under way at once; the next one is refused with 429. */
+  /** Order requests under way at once; the next ones wait. */
   GATEWAY_MAX_IN_FLIGHT: z.coerce.number().int().min(1).default(256),
+  /** Order requests that wait for their turn; the next one is refused with 429. */
+  GATEWAY_MAX_WAITING: z.coerce.number().int().min(1).default(3072),
   /** Streams of order events open at once; the next one is refused with 429. */
   GATEWAY_MAX_STREAMS: z.coerce.number().int().min(1).default(2000),
 });

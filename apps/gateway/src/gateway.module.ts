@@ -6,7 +6,7 @@ import type { Logger } from '@flashmesh/telemetry';
 import { Injectable, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { Redis } from 'ioredis';
-import { InFlight } from './admission/in-flight.ts';
+import { WaitingRoom } from './admission/waiting-room.ts';
 import { AdminToken } from './auth/admin.guard.ts';
 import { BuyerTokens } from './auth/buyer-tokens.ts';
 import type { GatewayEnv } from './env.ts';
@@ -64,9 +64,10 @@ class Platform {
       useFactory: ({ env }: Platform) => new AdminToken(env.ADMIN_TOKEN),
     },
     {
-      provide: InFlight,
+      provide: WaitingRoom,
       inject: [Platform],
-      useFactory: ({ env }: Platform) => new InFlight(env.GATEWAY_MAX_IN_FLIGHT),
+      useFactory: ({ env }: Platform) =>
+        new WaitingRoom({ maxActive: env.GATEWAY_MAX_IN_FLIGHT, maxWaiting: env.GATEWAY_MAX_WAITING }),
     },
     {
       provide: OrderStreams,

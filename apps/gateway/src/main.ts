@@ -1,8 +1,8 @@
 import { catalog, event, inventory, order } from '@flashmesh/contracts';
 import { runService } from '@flashmesh/service';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { InFlight } from './admission/in-flight.ts';
-import { shedOrders } from './admission/shed-orders.ts';
+import { admitOrders } from './admission/admit-orders.ts';
+import { WaitingRoom } from './admission/waiting-room.ts';
 import { gatewayEnv } from './env.ts';
 import { GatewayModule } from './gateway.module.ts';
 import { serveDocs } from './http/docs.ts';
@@ -25,7 +25,7 @@ await runService({
     port: (env) => env.HTTP_PORT,
     configure(app) {
       const server = (app as NestFastifyApplication).getHttpAdapter().getInstance();
-      shedOrders(server, app.get(InFlight));
+      admitOrders(server, app.get(WaitingRoom));
       traceRequests(server);
       serveDocs(server, () => openApiDocument(app));
     },

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { catalog, inventory, order, payment, topics } from '@flashmesh/contracts';
-import { FlashmeshError, sleep, systemClock } from '@flashmesh/core';
+import { FlashmeshError, partitionOf, sleep, systemClock } from '@flashmesh/core';
 import {
   EventProducer,
   KafkaConnection,
@@ -20,8 +20,9 @@ import { SagaRunner } from './saga/saga-runner.ts';
 import type { SaleDirectory } from './sale-directory.ts';
 import { OrderStore } from './store/order-store.ts';
 
-const PARTITIONS = 2;
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+/** As in the shop's own stack, which these topics may already be part of. */
+const PARTITIONS = Number(process.env['KAFKA_PARTITIONS'] ?? 8);
 const logger = createLogger({ service: 'order', instance: 'spec', level: 'silent' });
 const sale = catalog.Sale.create({
   id: 'sale-1',
@@ -88,7 +89,8 @@ describe('the way of an order through this service, on a real Kafka and a real R
   const redriver = new Redriver(store, log, runner, systemClock, logger);
   const placing = new PlaceOrder(store, sales, admission, log, systemClock);
   const controller = new OrderController(placing, store, runner);
-  const next = Array.from({ length: PARTITIONS }, () => 0);
+  /** The offset that comes next, by partition; as many partitions as the stack's topics have. */
+  let next: number[] = [];
 
   const request = (change: Partial<order.PlaceOrderRequest> = {}) =>
     order.PlaceOrderRequest.create({
@@ -151,20 +153,25 @@ describe('the way of an order through this service, on a real Kafka and a real R
   }
 
   /** The ids of what the log says of an order, without the order's own. */
-  async function logged({ id }: order.Order): Promise<string[]> {
+  async function logged({ id, sku }: order.Order): Promise<string[]> {
     const found: string[] = [];
     const note = (event: { id: string }) => {
       if (event.id.startsWith(id)) found.push(event.id.slice(id.length));
     };
-    await readLog(connection, topics.orderEvents, {}, (events) => events.forEach(note));
-    await readLog(connection, topics.inventoryCommands, {}, (events) => events.forEach(note));
+    const ofOrder = { partition: store.partitionOf(id) };
+    const ofSku = { partition: partitionOf(sku, next.length) };
+    await readLog(connection, topics.orderEvents, ofOrder, (events) => events.forEach(note));
+    await readLog(connection, topics.inventoryCommands, ofSku, (events) => events.forEach(note));
     return [...new Set(found)].sort();
   }
 
   async function claimAll(): Promise<void> {
-    for (let partition = 0; partition < PARTITIONS; partition++) {
-      next[partition] = await owner.assigned(partition, { restart: () => {} });
-    }
+    const claims = next.map((_, partition) => owner.assigned(partition, { restart: () => {} }));
+    next = await Promise.all(claims);
+  }
+
+  function revokeAll(): void {
+    for (const partition of next.keys()) owner.revoked(partition);
   }
 
   async function wipe(): Promise<void> {
@@ -178,6 +185,7 @@ describe('the way of an order through this service, on a real Kafka and a real R
       wanted.map(({ name, config }) => ({ name, partitions: PARTITIONS, config: { ...config } })),
     );
     await store.onModuleInit();
+    next = Array.from({ length: await connection.partitionsOf(topics.inventoryEvents.name) }, () => 0);
     await claimAll();
   }, 30_000);
   beforeEach(() => {
@@ -186,7 +194,7 @@ describe('the way of an order through this service, on a real Kafka and a real R
   });
   afterAll(async () => {
     await redriver.onApplicationShutdown();
-    for (let partition = 0; partition < PARTITIONS; partition++) owner.revoked(partition);
+    revokeAll();
     await store.onApplicationShutdown();
     await producer.close();
     await connection.close();
@@ -309,7 +317,7 @@ describe('the way of an order through this service, on a real Kafka and a real R
 
     await wipe();
     await expect(place()).rejects.toMatchObject({ kind: 'unavailable' });
-    for (let partition = 0; partition < PARTITIONS; partition++) owner.revoked(partition);
+    revokeAll();
     await claimAll();
     expect(next).toEqual(next.map(() => 0));
     expect(await Promise.all([open, ended, paying].map(stateOf))).toEqual(['PLACED', 'REJECTED', 'PLACED']);
@@ -332,7 +340,7 @@ describe('the way of an order through this service, on a real Kafka and a real R
     const answer = placing.place(asked);
     await lost.reached;
     await wipe();
-    for (let partition = 0; partition < PARTITIONS; partition++) owner.revoked(partition);
+    revokeAll();
     await claimAll();
     lost.letGo();
     const { record } = await answer;

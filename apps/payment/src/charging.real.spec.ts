@@ -6,25 +6,26 @@ import { createLogger } from '@flashmesh/telemetry';
 import { Redis } from 'ioredis';
 import { Charging } from './charging.ts';
 import { LedgerLog } from './ledger-log.ts';
-import { PaymentProvider, type ProviderAnswer, type ProviderCharge } from './provider/payment-provider.ts';
+import { PaymentProvider, type ProviderAnswer } from './provider/payment-provider.ts';
 import { SimulatedProvider } from './provider/simulated-provider.ts';
 import { ChargeView } from './store/charge-view.ts';
 
 const { CHARGED, DECLINED, VOIDED } = payment.ChargeOutcome;
+/** As in the shop's own stack, which these topics may already be part of. */
+const PARTITIONS = Number(process.env['KAFKA_PARTITIONS'] ?? 8);
 const logger = createLogger({ service: 'payment', instance: 'spec', level: 'silent' });
 
 /** A provider whose answers wait until the test lets them go. */
 class HeldProvider extends PaymentProvider {
-  readonly asked: ProviderCharge[] = [];
   readonly cancelled: string[] = [];
-  private release: () => void = () => {};
-  private readonly held = new Promise<void>((resolve) => {
-    this.release = resolve;
-  });
+  private readonly asked = Promise.withResolvers<void>();
+  private readonly gate = Promise.withResolvers<void>();
+  /** Resolves when the provider was asked for the first time. */
+  readonly wasAsked = this.asked.promise;
 
-  async charge(charge: ProviderCharge): Promise<ProviderAnswer> {
-    this.asked.push(charge);
-    await this.held;
+  async charge(): Promise<ProviderAnswer> {
+    this.asked.resolve();
+    await this.gate.promise;
     return { outcome: 'accepted', reports: 1 };
   }
   cancel(orderId: string): Promise<void> {
@@ -32,7 +33,7 @@ class HeldProvider extends PaymentProvider {
     return Promise.resolve();
   }
   letGo(): void {
-    this.release();
+    this.gate.resolve();
   }
 }
 
@@ -102,7 +103,7 @@ describe('charging, on a real Kafka and a real Redis', () => {
   let charging: Charging;
   beforeAll(async () => {
     const { name, config } = topics.ledger;
-    await connection.ensureTopics([{ name, partitions: 2, config: { ...config } }]);
+    await connection.ensureTopics([{ name, partitions: PARTITIONS, config: { ...config } }]);
     charging = await replica();
     await settled();
   }, 30_000);
@@ -170,7 +171,7 @@ describe('charging, on a real Kafka and a real Redis', () => {
     const held = await replica(provider);
     const asked = request();
     const outcome = held.charge(asked);
-    while (provider.asked.length === 0) await sleep(5);
+    await provider.wasAsked;
     expect(await charging.void({ orderId: asked.orderId, reason: 'EXPIRED' })).toBe(false);
     provider.letGo();
     expect(await outcome).toBe(VOIDED);
@@ -198,7 +199,7 @@ describe('charging, on a real Kafka and a real Redis', () => {
     const held = await replica(provider);
     const asked = request();
     const outcome = held.charge(asked);
-    while (provider.asked.length === 0) await sleep(5);
+    await provider.wasAsked;
     await wipe();
     await again(() => charging.charge(request()));
     provider.letGo();

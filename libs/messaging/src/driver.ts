@@ -43,6 +43,8 @@ export interface ConsumerOptions {
   readonly group: string;
   readonly topics: readonly { readonly name: string; readonly fromBeginning: boolean }[];
   readonly sessionTimeoutMs: number;
+  /** Least time between two fetches that bring something, in milliseconds. */
+  readonly paceMs: number;
 }
 
 /** What a member of a consumer group tells its user. */

@@ -29,6 +29,7 @@ function setUp(options: { maxBufferedRecords?: number; maxRoundBytes?: number } 
     source: '/spec',
     clock,
     deliveryTimeoutMs: 1000,
+    paceMs: 0,
     ...options,
   });
   const publish = (id: string, to = topic) => producer.publish(to, { key: id, id, data: testEvent(id) });

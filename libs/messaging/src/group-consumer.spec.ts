@@ -53,6 +53,7 @@ function setUp(owner?: PartitionOwner, remembers = true) {
     subscriptions: [{ topic, batch: 1, from: 'latest', owner, handle: () => Promise.resolve() }],
     services,
     sessionTimeoutMs: 6000,
+    paceMs: 0,
     clock,
     logger: testLogger,
   });

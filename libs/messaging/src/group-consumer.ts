@@ -18,6 +18,7 @@ export interface GroupConsumerOptions {
   readonly subscriptions: readonly GroupSubscription[];
   readonly services: LaneServices;
   readonly sessionTimeoutMs: number;
+  readonly paceMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -103,7 +104,7 @@ export class GroupConsumer {
   }
 
   private async open(): Promise<void> {
-    const { connection, group, sessionTimeoutMs, subscriptions } = this.options;
+    const { connection, group, sessionTimeoutMs, paceMs, subscriptions } = this.options;
     const failed = Promise.withResolvers<Error>();
     this.failed = failed;
     this.touch();
@@ -128,7 +129,7 @@ export class GroupConsumer {
       fromBeginning: from === 'earliest',
     }));
     try {
-      this.consumer = await connection.openConsumer({ group, topics, sessionTimeoutMs }, listener);
+      this.consumer = await connection.openConsumer({ group, topics, sessionTimeoutMs, paceMs }, listener);
     } catch (error) {
       current = false;
       this.closeLanes();

@@ -1,4 +1,4 @@
-import { FlashmeshError, messageOf, sleep, unavailable } from '@flashmesh/core';
+import { FlashmeshError, Limiter, messageOf, sleep, unavailable } from '@flashmesh/core';
 import type { Cluster, Consumer, IHeaders, Kafka } from 'kafkajs';
 import { PartitionAssigners } from 'kafkajs';
 import type { FetchedRecord } from './driver.ts';
@@ -40,6 +40,7 @@ const RETRY_MAX_MS = 200;
 export class LogReader {
   private readonly consumer: Consumer;
   private readonly cluster: Cluster;
+  private readonly brokers = new Map<string, Limiter>();
   private connected: Promise<void> | undefined;
 
   constructor(kafka: Kafka) {
@@ -130,7 +131,7 @@ export class LogReader {
     const answers = await Promise.all(
       Object.entries(leaders).map(async ([nodeId, partitions]) => {
         const broker = await this.cluster.findBroker({ nodeId });
-        const answer = (await broker.fetch({
+        const request = {
           isolationLevel: READ_COMMITTED,
           maxWaitTime: MAX_WAIT_MS,
           maxBytes: MAX_BYTES,
@@ -144,11 +145,25 @@ export class LogReader {
               })),
             },
           ],
-        })) as FetchResponse;
-        return answer.responses.flatMap((each) => each.partitions);
+        };
+        const answer = await this.oneAtATime(nodeId, () => broker.fetch(request));
+        return (answer as FetchResponse).responses.flatMap((each) => each.partitions);
       }),
     );
     return answers.flat();
+  }
+
+  /**
+   * kafkajs opens the connection for fetches with the first fetch; of two that begin together, each opens one, and one of
+   * them is never closed. A broker answers one request of a connection after the other in any case.
+   */
+  private oneAtATime<T>(nodeId: string, fetch: () => Promise<T>): Promise<T> {
+    let limiter = this.brokers.get(nodeId);
+    if (!limiter) {
+      limiter = new Limiter(1);
+      this.brokers.set(nodeId, limiter);
+    }
+    return limiter.run(fetch);
   }
 
   /** Tries again with fresh metadata: a leader may have moved, a connection may have broken. */

@@ -1,5 +1,5 @@
 import { readLog } from './read-log.ts';
-import { Stack } from './spec-support.ts';
+import { eventually, kafkaConnection, Stack } from './spec-support.ts';
 
 describe('readLog', () => {
   let stack: Stack;
@@ -83,5 +83,23 @@ describe('readLog', () => {
     });
     expect(ends.get(0)).toBe(120);
     expect(Object.fromEntries(last)).toEqual({ k0: '5-15', k1: '5-16', k2: '5-17', k3: '5-18', k4: '5-19' });
+  });
+
+  it('leaves no connection open though many reads begin at once', async () => {
+    const sockets = () => process.getActiveResourcesInfo().filter((each) => each === 'TCPSocketWrap').length;
+    const topic = await stack.topic(8);
+    await Promise.all(Array.from({ length: 80 }, (_, n) => stack.publish(topic, `k${n}`, `${n}`)));
+    await stack.close();
+    await eventually(() => sockets() === 0);
+    // Which of two connections wins is a race: several rounds, so that a leak does not hide.
+    for (let round = 0; round < 5; round++) {
+      const fresh = kafkaConnection();
+      await Promise.all(
+        Array.from({ length: 8 }, (_, partition) => readLog(fresh, topic, { partition }, () => {})),
+      );
+      await fresh.close();
+    }
+    await eventually(() => sockets() === 0, 5000);
+    expect(sockets()).toBe(0);
   });
 });

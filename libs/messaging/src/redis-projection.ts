@@ -60,7 +60,7 @@ export class RedisProjection implements PartitionOwner {
   private readonly claims = new Map<number, Claim>();
   /** Counts assignments and revocations, so that a claim notices that it was overtaken. */
   private readonly turns = new Map<number, number>();
-  private readonly stopped: Promise<void>[] = [];
+  private readonly ending = new Set<Promise<void>>();
   private watch: Timer | undefined;
 
   constructor(options: RedisProjectionOptions) {
@@ -174,7 +174,7 @@ export class RedisProjection implements PartitionOwner {
     this.watch?.cancel();
     this.watch = undefined;
     for (const partition of this.partitions) this.revoked(partition);
-    await Promise.all(this.stopped.splice(0));
+    await Promise.all(this.ending);
   }
 
   private async rebuild(partition: number, epoch: string, token: string): Promise<number> {
@@ -246,8 +246,8 @@ export class RedisProjection implements PartitionOwner {
     if (!claim) return;
     this.claims.delete(partition);
     const ended = claim.relay.stop();
-    this.stopped.push(ended);
-    void ended.then(() => this.stopped.splice(this.stopped.indexOf(ended), 1));
+    this.ending.add(ended);
+    void ended.then(() => this.ending.delete(ended));
     this.options.onRevoked?.(partition);
   }
 

@@ -57,16 +57,22 @@ export async function eventually<T>(
   }
 }
 
+/** A connection to the real Kafka; the caller closes it. */
+export function kafkaConnection(): KafkaConnection {
+  const brokers = (process.env['KAFKA_BROKERS'] ?? '127.0.0.1:9092').split(',');
+  return new KafkaConnection({ brokers, clientId: 'spec', logger: testLogger });
+}
+
 /** Real servers, and what was opened on them; `close` ends all of it. */
 export class Stack {
   readonly connection: KafkaConnection;
   readonly producer: EventProducer;
   readonly redis: Redis;
+  private closed = false;
   private readonly closers: (() => Promise<unknown>)[] = [];
 
   constructor() {
-    const brokers = (process.env['KAFKA_BROKERS'] ?? '127.0.0.1:9092').split(',');
-    this.connection = new KafkaConnection({ brokers, clientId: 'spec', logger: testLogger });
+    this.connection = kafkaConnection();
     this.producer = new EventProducer(this.connection, { source: '/spec' });
     this.redis = new Redis(process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379');
   }
@@ -94,6 +100,8 @@ export class Stack {
   }
 
   async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
     for (const close of this.closers.splice(0).toReversed()) await close();
     await this.producer.close();
     await this.connection.close();

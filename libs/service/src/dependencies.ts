@@ -23,7 +23,7 @@ export interface Dependencies {
 
 /** Connects to everything at once, registers how to disconnect, and makes sure that the shop's topics exist. */
 export async function connectDependencies(
-  name: string,
+  { name, consumerPaceMs }: { readonly name: string; readonly consumerPaceMs?: number },
   env: BaseEnv,
   logger: Logger,
   shutdown: ShutdownStack,
@@ -46,6 +46,7 @@ export async function connectDependencies(
     group: name,
     instanceId: env.INSTANCE_ID,
     topics: known,
+    paceMs: consumerPaceMs,
     logger,
   });
   return { zookeeper, registry, redis, kafka, producer, consumer };

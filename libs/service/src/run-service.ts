@@ -40,6 +40,8 @@ export interface ServiceOptions<S extends z.ZodRawShape> {
   readonly env: z.ZodObject<S>;
   /** The Nest module that holds its controllers and providers. */
   readonly module: Type;
+  /** Least time between two fetches of events that bring something, in milliseconds; a service that nobody waits for takes more. */
+  readonly consumerPaceMs?: number;
   /** gRPC services it serves. */
   readonly services?: readonly ServiceDefinitionLike[];
   /** gRPC services it calls. */
@@ -113,7 +115,7 @@ async function start<S extends z.ZodRawShape>(
   await healthServer.listen(env.HEALTH_PORT, bindHost);
   shutdown.push('health', () => healthServer.close());
 
-  const dependencies = await connectDependencies(options.name, env, logger, shutdown);
+  const dependencies = await connectDependencies(options, env, logger, shutdown);
   health.addCheck('zookeeper', () => dependencies.zookeeper.state.name === 'connected');
   health.addCheck('redis', () => dependencies.redis.status === 'ready');
   health.addCheck('kafka', () => dependencies.consumer.healthy);

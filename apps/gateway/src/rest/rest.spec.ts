@@ -7,8 +7,8 @@ import { Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import { InFlight } from '../admission/in-flight.ts';
-import { shedOrders } from '../admission/shed-orders.ts';
+import { admitOrders } from '../admission/admit-orders.ts';
+import { WaitingRoom } from '../admission/waiting-room.ts';
 import { AdminToken } from '../auth/admin.guard.ts';
 import { BuyerTokens } from '../auth/buyer-tokens.ts';
 import { serveDocs } from '../http/docs.ts';
@@ -27,7 +27,7 @@ import { SessionsController } from './sessions.controller.ts';
 const clock = new ManualClock();
 const logger = { error: () => undefined, debug: () => undefined } as unknown as Logger;
 const tokens = new BuyerTokens({ secret: 'a secret of the shop', ttlSeconds: 60, clock });
-const inFlight = new InFlight(1);
+const room = new WaitingRoom({ maxActive: 1, maxWaiting: 1 });
 const changes = new OrderChanges();
 const streams = new OrderStreams({ changes, clock, logger, limit: 1 });
 const placed = order.Order.create({
@@ -61,7 +61,7 @@ const behind: {
     { provide: APP_FILTER, useFactory: () => new ProblemFilter(logger) },
     { provide: BuyerTokens, useValue: tokens },
     { provide: AdminToken, useValue: new AdminToken('open sesame') },
-    { provide: InFlight, useValue: inFlight },
+    { provide: WaitingRoom, useValue: room },
     { provide: OrderStreams, useValue: streams },
     ...[
       order.OrderServiceDefinition,
@@ -84,7 +84,7 @@ describe('the REST edge', () => {
     const testing = await Test.createTestingModule({ imports: [EdgeModule] }).compile();
     app = testing.createNestApplication<NestFastifyApplication>(new GatewayAdapter(), { logger: false });
     const server = app.getHttpAdapter().getInstance();
-    shedOrders(server, inFlight);
+    admitOrders(server, room);
     traceRequests(server);
     serveDocs(server, () => openApiDocument(app));
     await app.listen(0, '127.0.0.1');
@@ -219,18 +219,20 @@ describe('the REST edge', () => {
   });
 
   it('refuses at once what is too much', async () => {
-    let finish!: (value: object) => void;
-    behind.placeOrder = () => new Promise((resolve) => (finish = resolve));
+    const answered = Promise.withResolvers<object>();
+    behind.placeOrder = () => answered.promise;
     const first = place();
-    while (inFlight.running === 0) await new Promise((resolve) => setImmediate(resolve));
+    const waiting = place();
+    while (room.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
     const second = await place();
     expect([second.status, second.body.code, second.headers.get('retry-after')]).toEqual([
       429,
       'TOO_MANY_REQUESTS',
       '1',
     ]);
-    finish({ order: placed });
+    answered.resolve({ order: placed });
     expect((await first).status).toBe(202);
+    expect((await waiting).status).toBe(202);
   });
 
   it('streams the states of an order', async () => {

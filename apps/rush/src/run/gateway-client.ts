@@ -38,8 +38,8 @@ export interface OrderAnswer {
   readonly orderId?: string;
 }
 
-/** Above what a gateway keeps under way: an arrival must not wait here for an earlier one's answer. */
-const CONNECTIONS = 2048;
+/** Above what a gateway takes in at a time: an arrival must not wait here for an earlier one's answer. */
+const CONNECTIONS = 4096;
 const TIMEOUT_MS = 15_000;
 
 /** The shop as a buyer sees it: REST and nothing else. */
