@@ -37,7 +37,10 @@ function setUp(options: { maxBufferedRecords?: number; maxRoundBytes?: number } 
   return { driver, clock, producer, publish, ids };
 }
 
-const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 1));
+/** Lets the producer learn its partitions and begin its round: by turns of the event loop, for a timer may fire before them. */
+const turn = async () => {
+  for (let n = 0; n < 3; n++) await new Promise<void>((resolve) => setImmediate(resolve));
+};
 
 describe('EventProducer', () => {
   it('sends what is published together in one round over all topics, and the next while it is under way in the next', async () => {
