@@ -3,8 +3,9 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 
 export const USAGE = `usage:
   rush run    --gateway URL --sale ID --sku SKU --buyers N --rate R [--quantity 1] [--payment-method tok_ok]
-              [--decline-ratio 0] --out FILE [--json]
-      Lets N buyers order at R orders a second, whatever the answers are, and writes the accepted orders to FILE.
+              [--decline-ratio 0] [--patience 60] --out FILE [--json]
+      Lets N buyers order at R orders a second, whatever the answers are, and writes the accepted orders to FILE. Who is
+      told nothing certain (503, 504, no answer) asks again with the same key, for at most --patience seconds.
   rush verify --brokers HOST:PORT,... [--accepted FILE] [--gateway URL] [--wait SECONDS] [--expect-confirmed UNITS] [--json]
       Reads Kafka from the beginning and checks: no oversell, no lost order, no double charge. Waits for orders that have
       not ended yet. With FILE every accepted order must have ended; with URL too, buyers must read how.

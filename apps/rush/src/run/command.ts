@@ -16,6 +16,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     quantity: { ...text, default: '1' },
     'payment-method': { ...text, default: 'tok_ok' },
     'decline-ratio': { ...text, default: '0' },
+    patience: { ...text, default: '60' },
     out: text,
     json: { type: 'boolean', default: false },
   });
@@ -26,6 +27,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   });
   const ratePerSecond = numberFlag('rate', required('rate', flags.rate), { min: 0.1, max: 100_000 });
   const declineRatio = numberFlag('decline-ratio', flags['decline-ratio'], { min: 0, max: 1 });
+  const patienceMs = numberFlag('patience', flags.patience, { min: 0, max: 3600 }) * 1000;
   const wish = {
     saleId: required('sale', flags.sale),
     sku: required('sku', flags.sku),
@@ -35,6 +37,8 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   const gateway = urlFlag('gateway', required('gateway', flags.gateway));
   const writer = new AcceptedOrdersWriter(required('out', flags.out));
   const client = new GatewayClient(gateway);
+  // Buyers who pause before they ask again keep nothing else alive.
+  const keepAlive = setInterval(() => undefined, 60_000);
   try {
     const report = await rush({
       client,
@@ -42,18 +46,20 @@ export async function runCommand(args: readonly string[]): Promise<number> {
       ratePerSecond,
       wish,
       declineRatio,
+      patienceMs,
       onAccepted: (order) => writer.write(order),
       onProgress: (what) => process.stderr.write(`${what}\n`),
     });
     process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : textOf(report));
     return 0;
   } finally {
+    clearInterval(keepAlive);
     await Promise.all([writer.close(), client.close()]);
   }
 }
 
 function textOf(report: RushReport): string {
-  const { offered, accepted, rejected, notSent, seconds, latencyMs } = report;
+  const { offered, accepted, rejected, notSent, askedAgain, seconds, latencyMs } = report;
   const why = Object.entries({ ...rejected, notSent })
     .filter(([, count]) => count > 0)
     .map(([reason, count]) => `${reason} ${count}`);
@@ -62,6 +68,9 @@ function textOf(report: RushReport): string {
     `accepted  ${accepted}, ${report.acceptedPerSecond} a second over ${seconds} s`,
     `rejected  ${offered - accepted}${why.length > 0 ? `: ${why.join(', ')}` : ''}`,
     `answer    p50 ${latencyMs.p50 ?? '-'} ms, p99 ${latencyMs.p99 ?? '-'} ms, max ${latencyMs.max ?? '-'} ms`,
+    ...(askedAgain > 0
+      ? [`asked again ${askedAgain} times, after answers that left open what happened`]
+      : []),
     '',
   ].join('\n');
 }

@@ -36,6 +36,8 @@ export interface OrderAnswer {
   readonly outcome: Outcome;
   /** The order's id, when it was accepted. */
   readonly orderId?: string;
+  /** When the shop asks to come back, in milliseconds. */
+  readonly retryAfterMs?: number;
 }
 
 /** Above what a gateway takes in at a time: an arrival must not wait here for an earlier one's answer. */
@@ -71,7 +73,7 @@ export class GatewayClient {
   /** Orders once; never throws. */
   async placeOrder({ token }: Buyer, idempotencyKey: string, wish: Wish): Promise<OrderAnswer> {
     try {
-      const { statusCode, body } = await this.pool.request({
+      const { statusCode, headers, body } = await this.pool.request({
         method: 'POST',
         path: '/api/orders',
         headers: {
@@ -81,7 +83,8 @@ export class GatewayClient {
         },
         body: JSON.stringify(wish),
       });
-      return answerOf(statusCode, await body.text());
+      const retryAfterMs = Number(headers['retry-after'] ?? 0) * 1000;
+      return { ...answerOf(statusCode, await body.text()), retryAfterMs };
     } catch {
       // The rush counts it and goes on; the gateway's log says why.
       return { outcome: 'networkError' };

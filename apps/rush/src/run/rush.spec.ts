@@ -1,3 +1,4 @@
+import { ManualClock } from '@flashmesh/core';
 import type { AcceptedOrder } from '../accepted-orders.ts';
 import type { Buyer, OrderAnswer, Wish } from './gateway-client.ts';
 import { rush } from './rush.ts';
@@ -23,6 +24,7 @@ describe('rush', () => {
       ratePerSecond: 10_000,
       wish,
       declineRatio: 0.25,
+      patienceMs: 0,
       onAccepted: (order) => accepted.push(order),
     });
     expect(new Set(asked.map(({ key }) => key)).size).toBe(40);
@@ -36,5 +38,34 @@ describe('rush', () => {
     });
     expect(accepted[0]).toMatchObject({ id: 'ord_1', buyerId: 'b1', token: 't1', time: expect.any(Number) });
     expect(report.latencyMs.p99).toBeGreaterThanOrEqual(0);
+  });
+
+  it('asks again with the same key when an answer leaves open what happened, and only then', async () => {
+    const keys: string[] = [];
+    const answers: OrderAnswer[] = [
+      { outcome: 'unavailable', retryAfterMs: 1 },
+      { outcome: 'networkError' },
+      { outcome: 'accepted', orderId: 'ord_1' },
+    ];
+    const clock = new ManualClock();
+    const running = rush({
+      client: {
+        openSession: async () => ({ buyerId: 'b', token: 't' }),
+        placeOrder: async (_buyer, key) => {
+          keys.push(key);
+          return answers[keys.length - 1] ?? { outcome: 'failed' };
+        },
+      },
+      buyers: 1,
+      ratePerSecond: 1000,
+      wish,
+      declineRatio: 0,
+      patienceMs: 60_000,
+      onAccepted: () => undefined,
+      clock,
+    });
+    for (let second = 0; second < 10; second++) await clock.advance(1000);
+    expect(await running).toMatchObject({ accepted: 1, askedAgain: 2 });
+    expect([keys.length, new Set(keys).size]).toEqual([3, 1]);
   });
 });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Clock, Limiter, systemClock } from '@flashmesh/core';
+import { type Clock, Limiter, sleep, systemClock } from '@flashmesh/core';
 import { type Quantiles, quantilesOf } from '../domain/quantiles.ts';
 import type { AcceptedOrder } from '../accepted-orders.ts';
 import type { Buyer, GatewayClient, Outcome, Wish } from './gateway-client.ts';
@@ -13,6 +13,11 @@ export interface RushOptions {
   readonly wish: Wish;
   /** Share of the buyers whose payment method is declined, 0 to 1. */
   readonly declineRatio: number;
+  /**
+   * For how long a buyer asks again, with the same key, when an answer leaves open what happened (503, 504 or none), in
+   * milliseconds. Arrivals keep their rate meanwhile.
+   */
+  readonly patienceMs: number;
   readonly onAccepted: (order: AcceptedOrder) => void;
   readonly onProgress?: (what: string) => void;
   /** @default systemClock */
@@ -27,6 +32,8 @@ export interface RushReport {
   readonly rejected: Readonly<Record<Exclude<Outcome, 'accepted'>, number>>;
   /** Arrivals for which no request was made, because too many were under way already: the generator's own limit. */
   readonly notSent: number;
+  /** Requests beyond the first of each buyer. */
+  readonly askedAgain: number;
   /** From the first arrival to the last answer. */
   readonly seconds: number;
   readonly offeredPerSecond: number;
@@ -37,12 +44,16 @@ export interface RushReport {
 
 const SESSIONS_AT_ONCE = 64;
 /** Bounds what a gateway that answers nothing can pile up here. */
-const MAX_UNDER_WAY = 8192;
+const MAX_UNDER_WAY = 32_768;
+/** Answers after which a buyer cannot know whether there is an order. */
+const OPEN: ReadonlySet<Outcome> = new Set(['unavailable', 'networkError']);
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 8000;
 const DECLINED = 'tok_decline';
 
 /** Creates the buyers, lets them all order, each once, and waits for the answers. */
 export async function rush(options: RushOptions): Promise<RushReport> {
-  const { client, ratePerSecond, wish, declineRatio, onProgress, clock = systemClock } = options;
+  const { client, ratePerSecond, wish, declineRatio, patienceMs, onProgress, clock = systemClock } = options;
   const buyers = await openSessions(options);
   onProgress?.(`${buyers.length} buyers are ready`);
 
@@ -59,11 +70,26 @@ export async function rush(options: RushOptions): Promise<RushReport> {
   const underWay = new Set<Promise<void>>();
   let answered = 0;
   let notSent = 0;
+  let askedAgain = 0;
   const start = clock.monotonic();
 
   const order = async (buyer: Buyer, index: number, dueAt: number): Promise<void> => {
     const paymentMethod = declines(index, declineRatio) ? DECLINED : wish.paymentMethod;
-    const answer = await client.placeOrder(buyer, randomUUID(), { ...wish, paymentMethod });
+    const key = randomUUID();
+    const giveUpAt = dueAt + patienceMs;
+    let answer = await client.placeOrder(buyer, key, { ...wish, paymentMethod });
+    for (
+      let pauseMs = FIRST_PAUSE_MS;
+      OPEN.has(answer.outcome);
+      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
+    ) {
+      // Spread out, so that those who were turned away together do not come back together.
+      const wait = Math.max(answer.retryAfterMs ?? 0, pauseMs) * (1 + Math.random());
+      if (clock.monotonic() + wait > giveUpAt) break;
+      await sleep(wait, undefined, clock);
+      askedAgain++;
+      answer = await client.placeOrder(buyer, key, { ...wish, paymentMethod });
+    }
     latencies[answered++] = clock.monotonic() - dueAt;
     outcomes[answer.outcome]++;
     if (answer.orderId !== undefined) options.onAccepted({ id: answer.orderId, ...buyer, time: clock.now() });
@@ -92,6 +118,7 @@ export async function rush(options: RushOptions): Promise<RushReport> {
     accepted,
     rejected,
     notSent,
+    askedAgain,
     seconds: rounded(seconds),
     offeredPerSecond: rounded(buyers.length / Math.max(sendingSeconds, 0.001)),
     acceptedPerSecond: rounded(accepted / Math.max(seconds, 0.001)),
