@@ -13,9 +13,10 @@ class FakeConnection {
   readonly commits: unknown[] = [];
   readonly calls: string[] = [];
   refusals = 0;
+  refusal = new Error('no broker');
 
   openConsumer(_: ConsumerOptions, listener: ConsumerListener): Promise<DriverConsumer> {
-    if (this.refusals-- > 0) return Promise.reject(new Error('no broker'));
+    if (this.refusals-- > 0) return Promise.reject(this.refusal);
     const member = {
       listener,
       closed: false,
@@ -110,6 +111,17 @@ describe('GroupConsumer', () => {
     expect(connection.opened).toHaveLength(1);
     for (let n = 0; n < 35; n++) await clock.advance(1000);
     expect(connection.opened).toHaveLength(2);
+    await group.stop();
+  });
+
+  it('waits for a Kafka that is still starting', async () => {
+    const { connection, clock, group } = setUp();
+    connection.refusals = 2;
+    connection.refusal = Object.assign(new Error('the coordinator is loading'), { retriable: true });
+    const started = group.start();
+    for (let n = 0; n < 5; n++) await clock.advance(300);
+    await started;
+    expect(group.healthy).toBe(true);
     await group.stop();
   });
 

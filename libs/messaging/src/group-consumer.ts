@@ -3,6 +3,7 @@ import type { Logger } from '@flashmesh/telemetry';
 import type { ConsumerListener, DriverConsumer } from './driver.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
 import { Lane, type LaneServices, type Subscription } from './lane.ts';
+import { isTransient } from './transient.ts';
 
 /** A subscription, and where it begins. */
 export interface GroupSubscription extends Subscription {
@@ -29,6 +30,7 @@ const WATCH_INTERVAL_MS = 1000;
 const STALLED_SESSIONS = 5;
 const REOPEN_MIN_MS = 200;
 const REOPEN_MAX_MS = 5000;
+const FIRST_JOIN_TIMEOUT_MS = 30_000;
 const CLOSE_TIMEOUT_MS = 5000;
 
 /**
@@ -61,10 +63,26 @@ export class GroupConsumer {
     return this.consumer !== undefined;
   }
 
-  /** Resolves when it has joined its group for the first time. @throws what kept it from joining */
+  /**
+   * Resolves when it has joined its group for the first time. A Kafka that is still starting, e.g. whose group coordinator
+   * loads, is asked again for half a minute.
+   *
+   * @throws what kept it from joining
+   */
   async start(): Promise<void> {
-    await this.findStartPositions();
-    await this.open();
+    const { clock, group, logger } = this.options;
+    const deadline = clock.monotonic() + FIRST_JOIN_TIMEOUT_MS;
+    for (;;) {
+      try {
+        await this.findStartPositions();
+        await this.open();
+        break;
+      } catch (error) {
+        if (!isTransient(error) || clock.monotonic() > deadline) throw error;
+        logger.info({ group, error: messageOf(error) }, 'cannot join the consumer group yet');
+        await sleep(REOPEN_MIN_MS, this.stopping.signal, clock);
+      }
+    }
     this.running = this.supervise();
   }
 
