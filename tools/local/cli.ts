@@ -32,7 +32,7 @@ test           phases                 some of ${phases.join(', ')}; all of them 
 
 const print = toTerminal;
 const demoItems: readonly DemoItem[] = [
-  { sku: 'mug', name: 'Blue mug', unitPrice: 1200, limitPerBuyer: 2, stock: 1000 },
+  { sku: 'phone', name: 'Phone', unitPrice: 49900, limitPerBuyer: 2, stock: 1000 },
   { sku: 'lamp', name: 'Desk lamp', unitPrice: 4900, limitPerBuyer: 1, stock: 10 },
 ];
 
@@ -124,7 +124,7 @@ function printWelcome(stack: LocalStack, sale: string): void {
     saleId: sale,
     sku: demoItems[0]?.sku,
     quantity: 1,
-    paymentMethod: 'tok_visa',
+    paymentMethod: 'tok_ok',
   });
   print(`
   shop       ${gateway}/docs

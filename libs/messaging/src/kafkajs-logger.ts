@@ -8,7 +8,7 @@ const MAX_REMEMBERED = 100;
 
 /**
  * Sends what kafkajs says to our logger, one level lower: it calls every broken connection an error, though it retries, and
- * reports every join and pause. What really fails reaches our code as an error and is logged there.
+ * every answer of a broker that asks to try again, such as during a rebalance. What really fails reaches our code as an error and is logged there.
  */
 export function bridgeKafkajsLogger(
   logger: Logger,
@@ -23,7 +23,7 @@ export function bridgeKafkajsLogger(
       const text = `kafka: ${message}`;
       const now = clock.monotonic();
       const again = now - (saidAt.get(message) ?? -Infinity) < REPEAT_MS;
-      if (entry.level !== logLevel.ERROR || again) {
+      if (entry.level !== logLevel.ERROR || again || message.startsWith('Response ')) {
         logger.debug({ kafka: details }, text);
         return;
       }
