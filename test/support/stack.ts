@@ -84,6 +84,7 @@ export function useStack() {
     deadLetters: (topic: string) => readDeadLetters(brokers, topic),
     traces: (traceId: string) => readTrace(env('TRACES_URL'), traceId),
     logs: () => readLogs(env('STACK_LOGS')),
+    addresses: () => grpcAddresses(env('STACK_CONTROL')),
   };
 }
 
@@ -109,6 +110,17 @@ async function readTrace(url: string, traceId: string): Promise<{ service: strin
   };
   return data.flatMap(({ spans, processes }) =>
     spans.map((span) => ({ service: processes[span.processID]?.serviceName ?? '?', span })),
+  );
+}
+
+/** `host:port` of an instance of each service. */
+async function grpcAddresses(control: string): Promise<Record<string, string>> {
+  const response = await fetch(`${control}/`);
+  const { addresses } = (await response.json()) as { addresses: { grpc: Record<string, string> } };
+  return Object.fromEntries(
+    Object.entries(addresses.grpc)
+      .filter(([name]) => name.endsWith('-1'))
+      .map(([name, address]) => [name.slice(0, -2), address]),
   );
 }
 
