@@ -127,7 +127,7 @@ async function causeFaults(stack: LocalStack, o: DemoOptions, signal: AbortSigna
   }
 }
 
-const toMb = (bytes: number) => Math.round(bytes / 1024 / 1024);
+const toMb = (bytes: number) => Math.round(bytes / 1e6);
 const appLimitMb = 1100;
 
 /** Samples the resident memory of every Node process of the stack and keeps the peaks. */

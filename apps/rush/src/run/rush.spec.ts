@@ -45,6 +45,7 @@ describe('rush', () => {
     const answers: OrderAnswer[] = [
       { outcome: 'unavailable', retryAfterMs: 1 },
       { outcome: 'networkError' },
+      { outcome: 'tooManyRequests' },
       { outcome: 'accepted', orderId: 'ord_1' },
     ];
     const clock = new ManualClock();
@@ -64,8 +65,8 @@ describe('rush', () => {
       onAccepted: () => undefined,
       clock,
     });
-    for (let second = 0; second < 10; second++) await clock.advance(1000);
-    expect(await running).toMatchObject({ accepted: 1, askedAgain: 2 });
-    expect([keys.length, new Set(keys).size]).toEqual([3, 1]);
+    for (let second = 0; second < 20; second++) await clock.advance(1000);
+    expect(await running).toMatchObject({ accepted: 1, askedAgain: 3 });
+    expect([keys.length, new Set(keys).size]).toEqual([4, 1]);
   });
 });

@@ -47,6 +47,8 @@ const SESSIONS_AT_ONCE = 64;
 const MAX_UNDER_WAY = 32_768;
 /** Answers after which a buyer cannot know whether there is an order. */
 const OPEN: ReadonlySet<Outcome> = new Set(['unavailable', 'networkError']);
+/** After one of those, being turned away says nothing about the first request either. */
+const STILL_OPEN: ReadonlySet<Outcome> = new Set([...OPEN, 'tooManyRequests']);
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8000;
 const DECLINED = 'tok_decline';
@@ -78,11 +80,13 @@ export async function rush(options: RushOptions): Promise<RushReport> {
     const key = randomUUID();
     const giveUpAt = dueAt + patienceMs;
     let answer = await client.placeOrder(buyer, key, { ...wish, paymentMethod });
+    let open = OPEN;
     for (
       let pauseMs = FIRST_PAUSE_MS;
-      OPEN.has(answer.outcome);
+      open.has(answer.outcome);
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
     ) {
+      open = STILL_OPEN;
       // Spread out, so that those who were turned away together do not come back together.
       const wait = Math.max(answer.retryAfterMs ?? 0, pauseMs) * (1 + Math.random());
       if (clock.monotonic() + wait > giveUpAt) break;
