@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { messageOf } from '@flashmesh/core';
 import { SpanKind, trace } from '@opentelemetry/api';
 import type { Redis } from 'ioredis';
 import { attr } from './attributes.ts';
@@ -53,7 +54,8 @@ export function traceRedis<T extends Redis>(redis: T): T {
     command.promise.then(
       () => span.end(),
       (error: unknown) => {
-        recordError(span, error);
+        // Redis does not know the script yet: the caller sends its text next, nothing has failed.
+        if (!messageOf(error).startsWith('NOSCRIPT')) recordError(span, error);
         span.end();
       },
     );
