@@ -45,7 +45,7 @@ export default {
       name: 'only-a-libs-index',
       comment: 'The inside of a lib is its own business: import @flashmesh/<lib>.',
       severity: 'error',
-      from: { path: '^(apps|tools|test|libs/([^/]+))/' },
+      from: { path: '^(apps|tools|test|bench|libs/([^/]+))/' },
       to: { path: '^libs/([^/]+)/src/(?!index[.]ts$)', pathNot: '^libs/$2/' },
     },
     {
@@ -75,7 +75,7 @@ export default {
       severity: 'error',
       from: {
         orphan: true,
-        pathNot: ['[.](spec|config|d)[.](m?[jt]s)$', '^[.]', '^tools/', '/main[.]ts$', '^test/'],
+        pathNot: ['[.](spec|config|d)[.](m?[jt]s)$', '^[.]', '^tools/', '/main[.]ts$', '^test/', '^bench/'],
       },
       to: {},
     },

@@ -8,7 +8,7 @@ const require = createRequire(import.meta.url);
  * the memory that loading a thousand module files takes, and an image needs no node_modules.
  */
 export default (defaults, rspack) => {
-  const app = /apps\/([^/]+)\//.exec(defaults.entry)[1];
+  const app = /(?:apps\/|\b)([^/]+)\/(?:src\/)?[^/]+$/.exec(defaults.entry)[1];
   return {
     ...defaults,
     devtool: 'source-map',

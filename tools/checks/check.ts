@@ -38,7 +38,8 @@ const checks: Check[] = [
   {
     name: 'dependency rules and cycles',
     fix: 'import from below, and only a lib’s index.ts',
-    run: () => command(root, join(bin, 'depcruise'), '--output-type', 'err', 'apps', 'libs', 'tools', 'test'),
+    run: () =>
+      command(root, join(bin, 'depcruise'), '--output-type', 'err', 'apps', 'libs', 'tools', 'test', 'bench'),
   },
   {
     name: 'schemas (buf lint, buf format)',

@@ -3,7 +3,8 @@ import { requirePositiveInteger } from './options.ts';
 /** Runs at most `limit` tasks at once; the rest wait in order of arrival. */
 export class Limiter {
   private active = 0;
-  private readonly waiting: (() => void)[] = [];
+  /** A set keeps order and gives up its first in constant time, however long the line is; an array does not. */
+  private readonly waiting = new Set<() => void>();
   private readonly limit: number;
 
   /** @throws RangeError when `limit` is not a positive integer. */
@@ -18,19 +19,21 @@ export class Limiter {
 
   /** Tasks that wait. */
   get queued(): number {
-    return this.waiting.length;
+    return this.waiting.size;
   }
 
   async run<T>(task: () => Promise<T>): Promise<T> {
-    if (this.active >= this.limit) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    if (this.active >= this.limit) await new Promise<void>((resolve) => this.waiting.add(resolve));
     else this.active++;
     try {
       return await task();
     } finally {
       // The place goes straight to the next in line, so that nobody can slip in between.
-      const next = this.waiting.shift();
-      if (next) next();
-      else this.active--;
+      const [next] = this.waiting;
+      if (next) {
+        this.waiting.delete(next);
+        next();
+      } else this.active--;
     }
   }
 }
