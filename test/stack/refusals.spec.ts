@@ -11,7 +11,7 @@ describe('what the gateway refuses, each with its own answer', () => {
   });
   afterAll(async () => {
     // Nothing of all this changed anything.
-    expect(await shop.stock(sale.saleId)).toEqual({ initial: 5, available: 5, reserved: 0, sold: 0 });
+    await shop.expectStock(sale.saleId, { initial: 5, available: 5, reserved: 0, sold: 0 });
   });
 
   const order = (body: object) => ({ quantity: 1, paymentMethod: 'tok_ok', ...sale, ...body });

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 
 /** What the shop answered. */
 export interface Answer {
@@ -129,6 +130,20 @@ export class Shop {
     });
     const text = await response.text();
     return [...text.matchAll(/^data: (.*)$/gm)].map(([, data = '']) => (JSON.parse(data) as OrderView).state);
+  }
+
+  /** Fails unless the balance becomes this soon: the answering view may be a moment old. */
+  async expectStock(saleId: string, wanted: object): Promise<void> {
+    let seen: object | undefined;
+    await until(
+      async () => {
+        seen = await this.stock(saleId);
+        return isDeepStrictEqual(seen, wanted) ? true : undefined;
+      },
+      'the stock',
+      5000,
+    ).catch(() => undefined);
+    expect(seen).toEqual(wanted);
   }
 
   /** The balance of a SKU as the sale shows it. */
