@@ -73,6 +73,7 @@ export class Shop {
     if (answer.status !== 201) {
       throw new Error(`sale not opened: ${answer.status} ${JSON.stringify(answer.body)}`);
     }
+    await this.everywhere(name, 'OPEN');
     return { saleId: name, sku: name };
   }
 
@@ -120,6 +121,17 @@ export class Shop {
       token: this.adminToken,
     });
     if (status !== 200) throw new Error(`sale not closed: ${status}`);
+    await this.everywhere(saleId, 'CLOSED');
+  }
+
+  /** The instances of the catalog learn of a sale one after the other: several answers in a row come from all of them. */
+  private async everywhere(saleId: string, state: string): Promise<void> {
+    let inARow = 0;
+    await until(async () => {
+      const { body } = await this.request('GET', `/api/sales/${saleId}`);
+      inARow = body.state === state ? inARow + 1 : 0;
+      return inARow >= 4 ? true : undefined;
+    }, `the sale to be ${state} everywhere`);
   }
 
   /** The states that the order's event stream tells, until it ends. */
@@ -194,7 +206,7 @@ export async function until<T>(
     } catch (error) {
       trouble = error;
     }
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`waited ${timeoutMs} ms for ${what}`, { cause: trouble });
 }
