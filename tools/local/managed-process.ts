@@ -106,8 +106,8 @@ export class ManagedProcess {
     });
     this.child = child;
     if (child.pid !== undefined) {
-      if (this.spec.niceness !== undefined) setPriority(child.pid, this.spec.niceness);
       this.listener.spawned?.(this.name, child.pid);
+      yieldToOthers(child.pid, this.spec.niceness);
     }
     const log = logFile === undefined ? undefined : createWriteStream(logFile, { flags: 'a' });
     // A log that cannot be written (a full disk) must not take the stack down; the lines are in memory, too.
@@ -218,4 +218,14 @@ function messageOfLog(error: Error): string {
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function yieldToOthers(pid: number, niceness: number | undefined): void {
+  if (niceness === undefined) return;
+  try {
+    setPriority(pid, niceness);
+  } catch (error) {
+    // A process that has ended already is reported as such by its exit.
+    if ((error as { info?: { code?: string } }).info?.code !== 'ESRCH') throw error;
+  }
 }
