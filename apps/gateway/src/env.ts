@@ -18,6 +18,8 @@ export const gatewayEnv = z.object({
   GATEWAY_MAX_IN_FLIGHT: z.coerce.number().int().min(1).default(256),
   /** Order requests that wait for their turn; the next one is refused with 429. */
   GATEWAY_MAX_WAITING: z.coerce.number().int().min(1).default(3072),
+  /** How long a buyer's request waits for services that restart or fail over before it is answered 503, in milliseconds. */
+  GATEWAY_PATIENCE_MS: z.coerce.number().int().min(1).default(15_000),
   /** Streams of order events open at once; the next one is refused with 429. */
   GATEWAY_MAX_STREAMS: z.coerce.number().int().min(1).default(2000),
 });

@@ -6,6 +6,7 @@ import type { Logger } from '@flashmesh/telemetry';
 import { Injectable, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { Redis } from 'ioredis';
+import { Patience } from './admission/patience.ts';
 import { WaitingRoom } from './admission/waiting-room.ts';
 import { AdminToken } from './auth/admin.guard.ts';
 import { BuyerTokens } from './auth/buyer-tokens.ts';
@@ -68,6 +69,11 @@ class Platform {
       inject: [Platform],
       useFactory: ({ env }: Platform) =>
         new WaitingRoom({ maxActive: env.GATEWAY_MAX_IN_FLIGHT, maxWaiting: env.GATEWAY_MAX_WAITING }),
+    },
+    {
+      provide: Patience,
+      inject: [Platform],
+      useFactory: ({ env, clock }: Platform) => new Patience({ budgetMs: env.GATEWAY_PATIENCE_MS, clock }),
     },
     {
       provide: OrderStreams,

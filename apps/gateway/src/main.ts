@@ -6,6 +6,7 @@ import { WaitingRoom } from './admission/waiting-room.ts';
 import { gatewayEnv } from './env.ts';
 import { GatewayModule } from './gateway.module.ts';
 import { serveDocs } from './http/docs.ts';
+import { RequestDrain } from './http/drain.ts';
 import { GatewayAdapter } from './http/gateway-adapter.ts';
 import { openApiDocument } from './http/openapi.ts';
 import { traceRequests } from './http/tracing.ts';
@@ -25,9 +26,11 @@ await runService({
     port: (env) => env.HTTP_PORT,
     configure(app) {
       const server = (app as NestFastifyApplication).getHttpAdapter().getInstance();
+      const drain = new RequestDrain(server);
       admitOrders(server, app.get(WaitingRoom));
       traceRequests(server);
       serveDocs(server, () => openApiDocument(app));
+      return (timeoutMs) => drain.run(timeoutMs);
     },
   },
 });

@@ -4,21 +4,32 @@ import type { AddressInfo } from 'node:net';
 /** What a readiness question answers. */
 export interface Readiness {
   readonly ok: boolean;
-  /** Each check by name. */
+  /** Each check of the service's own state by name; all of them hold when it is ready. */
   readonly checks: Readonly<Record<string, boolean>>;
+  /** What it needs from others, by name: told, but not counted. */
+  readonly dependencies: Readonly<Record<string, boolean>>;
 }
 
 /**
  * What the service says about itself: alive unless something declared it broken, ready while every check holds. A check is
  * a quick look at a state that is kept anyway; it does no I/O, so a probe costs nothing and cannot hang.
+ *
+ * A dependency that is away does not make the service unready: every instance sees the same, and taking all of them out at
+ * once would turn a pause that buyers can wait through into an outage.
  */
 export class Health {
   private readonly checks = new Map<string, () => boolean>();
+  private readonly dependencies = new Map<string, () => boolean>();
   private broken: string | undefined;
 
   /** Adds a readiness check; a second one of this name replaces the first. */
   addCheck(name: string, check: () => boolean): void {
     this.checks.set(name, check);
+  }
+
+  /** Adds a dependency that is told about; a second one of this name replaces the first. */
+  addDependency(name: string, check: () => boolean): void {
+    this.dependencies.set(name, check);
   }
 
   /** Declares the process beyond repair: liveness fails, and whoever runs it starts it again. */
@@ -31,9 +42,14 @@ export class Health {
   }
 
   ready(): Readiness {
-    const checks = Object.fromEntries([...this.checks].map(([name, check]) => [name, check()]));
-    return { ok: this.live().ok && Object.values(checks).every(Boolean), checks };
+    const checks = look(this.checks);
+    const ok = this.live().ok && Object.values(checks).every(Boolean);
+    return { ok, checks, dependencies: look(this.dependencies) };
   }
+}
+
+function look(checks: ReadonlyMap<string, () => boolean>): Record<string, boolean> {
+  return Object.fromEntries([...checks].map(([name, check]) => [name, check()]));
 }
 
 /** Serves `/livez` and `/readyz` (200 or 503, JSON body) apart from the service's own traffic. */

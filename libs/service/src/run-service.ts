@@ -50,7 +50,8 @@ export interface ServiceOptions<S extends z.ZodRawShape> {
   readonly http?: {
     adapter(): AbstractHttpAdapter;
     port(env: ServiceEnv<S>): number;
-    configure(app: INestApplication): void | Promise<void>;
+    /** Returns what is called before the application is closed: lets requests under way end, moves clients elsewhere. */
+    configure(app: INestApplication): (timeoutMs: number) => Promise<void>;
   };
 }
 
@@ -116,9 +117,9 @@ async function start<S extends z.ZodRawShape>(
   shutdown.push('health', () => healthServer.close());
 
   const dependencies = await connectDependencies(options, env, logger, shutdown);
-  health.addCheck('zookeeper', () => dependencies.zookeeper.state.name === 'connected');
-  health.addCheck('redis', () => dependencies.redis.status === 'ready');
-  health.addCheck('kafka', () => dependencies.consumer.healthy);
+  health.addDependency('zookeeper', () => dependencies.zookeeper.state.name === 'connected');
+  health.addDependency('redis', () => dependencies.redis.status === 'ready');
+  health.addDependency('kafka', () => dependencies.consumer.healthy);
   registerMeshResolver(dependencies.registry);
   shutdown.push('clients', () => closeMeshClients());
 
@@ -128,13 +129,15 @@ async function start<S extends z.ZodRawShape>(
   const strategy = new TransportGroup(calls, dependencies.consumer, env.DRAIN_TIMEOUT_MS);
   const root = rootModule(options, env, logger, health, dependencies);
   const nestOptions = { logger: new NestLogger(logger), abortOnError: false };
-  if (options.http) {
-    const app = await NestFactory.create(root, options.http.adapter(), nestOptions);
+  const { http } = options;
+  if (http) {
+    const app = await NestFactory.create(root, http.adapter(), nestOptions);
     app.connectMicroservice({ strategy }, { inheritAppConfig: true });
     shutdown.push('application', () => app.close());
-    await options.http.configure(app);
+    const drain = http.configure(app);
     await app.startAllMicroservices();
-    await app.listen(options.http.port(env), bindHost);
+    await app.listen(http.port(env), bindHost);
+    shutdown.push('requests', () => drain(env.DRAIN_TIMEOUT_MS));
   } else {
     const app = await NestFactory.createMicroservice(root, { strategy, ...nestOptions });
     shutdown.push('application', () => app.close());

@@ -17,6 +17,7 @@ import {
 import { ApiBearerAuth, ApiHeader, ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { Observable } from 'rxjs';
+import { Patience } from '../admission/patience.ts';
 import { BuyerGuard, BuyerId } from '../auth/buyer.guard.ts';
 import { Refuses } from '../http/openapi.ts';
 import { idempotencyKey, validation } from '../http/validation.ts';
@@ -32,13 +33,16 @@ import { present, viewOrder } from './views.ts';
 export class OrdersController {
   private readonly orders: MeshClient<typeof order.OrderServiceDefinition>;
   private readonly streams: OrderStreams;
+  private readonly patience: Patience;
 
   constructor(
     @InjectClient(order.OrderServiceDefinition) orders: MeshClient<typeof order.OrderServiceDefinition>,
     streams: OrderStreams,
+    patience: Patience,
   ) {
     this.orders = orders;
     this.streams = streams;
+    this.patience = patience;
   }
 
   @Post()
@@ -62,7 +66,8 @@ export class OrdersController {
   ): Promise<OrderView> {
     const { saleId, sku, quantity, paymentMethod } = body;
     const request = { buyerId, idempotencyKey: idempotencyKey(key), saleId, sku, quantity, paymentMethod };
-    const placed = await this.orders.placeOrder(request);
+    // The key makes every repetition the same order.
+    const placed = await this.patience.run(() => this.orders.placeOrder(request), reply.raw);
     const view = viewOrder(present(placed.order, 'order'));
     reply.header('location', `/api/orders/${view.id}`);
     if (placed.repeatedRequest) reply.header('idempotent-replayed', 'true');
@@ -94,7 +99,7 @@ export class OrdersController {
   }
 
   private async read(orderId: string, buyerId: string): Promise<order.Order> {
-    const found = await this.orders.getOrder({ orderId, buyerId });
+    const found = await this.patience.run(() => this.orders.getOrder({ orderId, buyerId }));
     return present(found.order, 'order');
   }
 }

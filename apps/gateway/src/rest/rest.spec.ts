@@ -8,6 +8,7 @@ import { APP_FILTER } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { admitOrders } from '../admission/admit-orders.ts';
+import { Patience } from '../admission/patience.ts';
 import { WaitingRoom } from '../admission/waiting-room.ts';
 import { AdminToken } from '../auth/admin.guard.ts';
 import { BuyerTokens } from '../auth/buyer-tokens.ts';
@@ -28,6 +29,8 @@ const clock = new ManualClock();
 const logger = { error: () => undefined, debug: () => undefined } as unknown as Logger;
 const tokens = new BuyerTokens({ secret: 'a secret of the shop', ttlSeconds: 60, clock });
 const room = new WaitingRoom({ maxActive: 1, maxWaiting: 1 });
+// What fails is told at once; waiting has a spec of its own.
+const patience = new Patience({ budgetMs: 1, clock });
 const changes = new OrderChanges();
 const streams = new OrderStreams({ changes, clock, logger, limit: 1 });
 const placed = order.Order.create({
@@ -63,6 +66,7 @@ const behind: {
     { provide: AdminToken, useValue: new AdminToken('open sesame') },
     { provide: WaitingRoom, useValue: room },
     { provide: OrderStreams, useValue: streams },
+    { provide: Patience, useValue: patience },
     ...[
       order.OrderServiceDefinition,
       catalog.CatalogServiceDefinition,

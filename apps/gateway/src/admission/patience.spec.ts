@@ -1,0 +1,80 @@
+import { EventEmitter } from 'node:events';
+import { FlashmeshError, ManualClock, unavailable } from '@flashmesh/core';
+import { Patience } from './patience.ts';
+
+describe('Patience', () => {
+  const down = unavailable('DOWN', 'no instance');
+  const setUp = () => {
+    const clock = new ManualClock();
+    return { clock, patience: new Patience({ budgetMs: 5000, clock, random: () => 0.5 }) };
+  };
+  /** Lets time pass until the promise is settled. */
+  async function settle<T>(clock: ManualClock, running: Promise<T>): Promise<T> {
+    let done = false;
+    const end = () => {
+      done = true;
+    };
+    running.then(end, end);
+    for (let i = 0; i < 1000 && !done; i++) await clock.advance(50);
+    return running;
+  }
+
+  it('asks again until the answer is certain', async () => {
+    const { clock, patience } = setUp();
+    let asked = 0;
+    const late = new FlashmeshError('deadline_exceeded', 'LATE', 'late');
+    const answer = settle(
+      clock,
+      patience.run(async () => {
+        asked++;
+        if (asked === 1) throw down;
+        if (asked === 2) throw late;
+        return 'placed';
+      }),
+    );
+    expect([await answer, asked, clock.pending]).toEqual(['placed', 3, 0]);
+  });
+
+  it('takes every other error for an answer', async () => {
+    const { clock, patience } = setUp();
+    let asked = 0;
+    const refusal = new FlashmeshError('failed_precondition', 'SOLD_OUT', 'sold out');
+    const run = patience.run(async () => {
+      asked++;
+      throw refusal;
+    });
+    await expect(settle(clock, run)).rejects.toBe(refusal);
+    expect(asked).toBe(1);
+  });
+
+  it('ends with the last error when the time is up, and asks at most every half second', async () => {
+    const { clock, patience } = setUp();
+    let asked = 0;
+    const run = patience.run(async () => {
+      asked++;
+      throw down;
+    });
+    await expect(settle(clock, run)).rejects.toBe(down);
+    expect(clock.monotonic()).toBeLessThanOrEqual(5050);
+    expect(asked).toBeLessThanOrEqual(20);
+  });
+
+  it('stops for a buyer who has left, and leaves no timer and no listener behind', async () => {
+    const { clock, patience } = setUp();
+    const waiter = new EventEmitter();
+    let asked = 0;
+    const run = patience.run(async () => {
+      asked++;
+      throw down;
+    }, waiter);
+    const outcome = expect(run).rejects.toBe(down);
+    await clock.advance(0);
+    waiter.emit('close');
+    await outcome;
+    expect([asked, clock.pending, waiter.listenerCount('close')]).toEqual([1, 0, 0]);
+  });
+
+  it('refuses a budget that is none', () => {
+    expect(() => new Patience({ budgetMs: 0, clock: new ManualClock() })).toThrow(RangeError);
+  });
+});

@@ -1,0 +1,76 @@
+import { type Clock, FlashmeshError, requirePositiveInteger, sleep } from '@flashmesh/core';
+
+/** For how long, and by which time. */
+export interface PatienceOptions {
+  /** From the first attempt to the last, in milliseconds. */
+  readonly budgetMs: number;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). @default Math.random */
+  readonly random?: () => number;
+}
+
+/** Whoever waits for the answer; emits `close` when nobody does any more. */
+export interface Waiter {
+  once(event: 'close', listener: () => void): unknown;
+  off(event: 'close', listener: () => void): unknown;
+}
+
+const FIRST_PAUSE_MS = 50;
+const MAX_PAUSE_MS = 500;
+
+/**
+ * Waits with the buyer while what is behind restarts or fails over, instead of sending every buyer away with a 503 who then
+ * asks again at once. Only for requests that are the same when repeated. What waits is bounded by the waiting room, and every
+ * one of them asks at most every half second, so this adds no more load than the room has places.
+ */
+export class Patience {
+  private readonly options: PatienceOptions;
+  private readonly random: () => number;
+
+  /** @throws RangeError when the budget is not a positive integer. */
+  constructor(options: PatienceOptions) {
+    requirePositiveInteger('budgetMs', options.budgetMs);
+    this.options = options;
+    this.random = options.random ?? Math.random;
+  }
+
+  /**
+   * Tries until the answer is certain, the time is up or `waiter` is gone; then throws what the last attempt threw. Nobody
+   * knows the effect of an attempt that failed with `unavailable` or `deadline_exceeded`; everything else is an answer.
+   */
+  async run<T>(attempt: () => Promise<T>, waiter?: Waiter): Promise<T> {
+    const { clock, budgetMs } = this.options;
+    const deadline = clock.monotonic() + budgetMs;
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
+      try {
+        return await attempt();
+      } catch (error) {
+        // Half to all of the pause: those who failed together shall not come back together.
+        const waitMs = pauseMs * (0.5 + this.random() / 2);
+        if (!isUncertain(error) || clock.monotonic() + waitMs >= deadline) throw error;
+        if (!(await this.stillThere(waitMs, waiter))) throw error;
+      }
+    }
+  }
+
+  /** Waits; false as soon as the waiter is gone. */
+  private async stillThere(ms: number, waiter: Waiter | undefined): Promise<boolean> {
+    const gone = new AbortController();
+    const leave = () => gone.abort();
+    waiter?.once('close', leave);
+    try {
+      await sleep(ms, gone.signal, this.options.clock);
+      return true;
+    } catch {
+      return false;
+    } finally {
+      waiter?.off('close', leave);
+    }
+  }
+}
+
+function isUncertain(error: unknown): boolean {
+  return (
+    error instanceof FlashmeshError && (error.kind === 'unavailable' || error.kind === 'deadline_exceeded')
+  );
+}
