@@ -9,6 +9,8 @@ const commands: Record<string, (args: readonly string[]) => Promise<number>> = {
   verify: verifyCommand,
 };
 const command = commands[name ?? ''];
+// The first process of a container ignores signals that it does not handle.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
 // Timers of the libraries do not keep a process alive by themselves; the work under way shall.
 const keepAlive = setInterval(() => undefined, 60_000);
 try {

@@ -1,5 +1,5 @@
+import { numberFlag, parseFlags, required, urlFlag } from '@flashmesh/core';
 import { AcceptedOrdersWriter } from '../accepted-orders.ts';
-import { numberFlag, parseFlags, required, urlFlag } from '../usage.ts';
 import { GatewayClient } from './gateway-client.ts';
 import { rush, type RushReport } from './rush.ts';
 
@@ -17,6 +17,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     'payment-method': { ...text, default: 'tok_ok' },
     'decline-ratio': { ...text, default: '0' },
     patience: { ...text, default: '60' },
+    'max-failed': text,
     out: text,
     json: { type: 'boolean', default: false },
   });
@@ -28,6 +29,10 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   const ratePerSecond = numberFlag('rate', required('rate', flags.rate), { min: 0.1, max: 100_000 });
   const declineRatio = numberFlag('decline-ratio', flags['decline-ratio'], { min: 0, max: 1 });
   const patienceMs = numberFlag('patience', flags.patience, { min: 0, max: 3600 }) * 1000;
+  const maxFailed =
+    flags['max-failed'] === undefined
+      ? Number.POSITIVE_INFINITY
+      : numberFlag('max-failed', flags['max-failed'], { min: 0, max: 1e9, whole: true });
   const wish = {
     saleId: required('sale', flags.sale),
     sku: required('sku', flags.sku),
@@ -51,7 +56,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
       onProgress: (what) => process.stderr.write(`${what}\n`),
     });
     process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : textOf(report));
-    return 0;
+    return report.failedRequests <= maxFailed ? 0 : 1;
   } finally {
     clearInterval(keepAlive);
     await Promise.all([writer.close(), client.close()]);
@@ -71,6 +76,8 @@ function textOf(report: RushReport): string {
     ...(askedAgain > 0
       ? [`asked again ${askedAgain} times, after answers that left open what happened`]
       : []),
+    `failed    ${report.failedRequests} requests (5xx or no answer)`,
+    ...report.failures.map((failure) => `          ${failure}`),
     '',
   ].join('\n');
 }

@@ -11,6 +11,6 @@ describe('answerOf', () => {
     [401, '', { outcome: 'refused' }],
     [500, '', { outcome: 'failed' }],
   ])('%i %s', (status, text, expected) => {
-    expect(answerOf(status, text)).toEqual(expected);
+    expect(answerOf(status, text)).toMatchObject(expected);
   });
 });

@@ -38,11 +38,14 @@ export interface OrderAnswer {
   readonly orderId?: string;
   /** When the shop asks to come back, in milliseconds. */
   readonly retryAfterMs?: number;
+  /** What a failure said. */
+  readonly detail?: string;
 }
 
 /** Above what a gateway takes in at a time: an arrival must not wait here for an earlier one's answer. */
 const CONNECTIONS = 4096;
-const TIMEOUT_MS = 15_000;
+/** Above what a gateway lets a buyer wait. */
+const TIMEOUT_MS = 40_000;
 
 /** The shop as a buyer sees it: REST and nothing else. */
 export class GatewayClient {
@@ -85,9 +88,8 @@ export class GatewayClient {
       });
       const retryAfterMs = Number(headers['retry-after'] ?? 0) * 1000;
       return { ...answerOf(statusCode, await body.text()), retryAfterMs };
-    } catch {
-      // The rush counts it and goes on; the gateway's log says why.
-      return { outcome: 'networkError' };
+    } catch (error) {
+      return { outcome: 'networkError', detail: messageOf(error) };
     }
   }
 
@@ -115,7 +117,11 @@ export class GatewayClient {
 export function answerOf(status: number, text: string): OrderAnswer {
   if (status === 202) return { outcome: 'accepted', orderId: (JSON.parse(text) as { id: string }).id };
   if (status === 429) return { outcome: 'tooManyRequests' };
-  if (status === 503 || status === 504) return { outcome: 'unavailable' };
+  if (status === 503 || status === 504) return { outcome: 'unavailable', detail: detailOf(status, text) };
   if (status === 409 && text.includes('"SOLD_OUT"')) return { outcome: 'soldOut' };
-  return { outcome: status < 500 ? 'refused' : 'failed' };
+  return status < 500 ? { outcome: 'refused' } : { outcome: 'failed', detail: detailOf(status, text) };
+}
+
+function detailOf(status: number, text: string): string {
+  return `${status} ${text.slice(0, 200)}`;
 }

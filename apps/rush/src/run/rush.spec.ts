@@ -43,7 +43,7 @@ describe('rush', () => {
   it('asks again with the same key when an answer leaves open what happened, and only then', async () => {
     const keys: string[] = [];
     const answers: OrderAnswer[] = [
-      { outcome: 'unavailable', retryAfterMs: 1 },
+      { outcome: 'unavailable', retryAfterMs: 1, detail: '503 down' },
       { outcome: 'networkError' },
       { outcome: 'tooManyRequests' },
       { outcome: 'accepted', orderId: 'ord_1' },
@@ -66,7 +66,12 @@ describe('rush', () => {
       clock,
     });
     for (let second = 0; second < 20; second++) await clock.advance(1000);
-    expect(await running).toMatchObject({ accepted: 1, askedAgain: 3 });
+    expect(await running).toMatchObject({
+      accepted: 1,
+      askedAgain: 3,
+      failedRequests: 2,
+      failures: [expect.stringContaining('503 down'), expect.stringContaining('networkError')],
+    });
     expect([keys.length, new Set(keys).size]).toEqual([4, 1]);
   });
 });

@@ -34,6 +34,10 @@ export interface RushReport {
   readonly notSent: number;
   /** Requests beyond the first of each buyer. */
   readonly askedAgain: number;
+  /** Answers, the intermediate ones too, that were failures: any 5xx, or none. What is overload (429) or a rule is not. */
+  readonly failedRequests: number;
+  /** Some of them: when, in milliseconds after the first arrival, and what. */
+  readonly failures: readonly string[];
   /** From the first arrival to the last answer. */
   readonly seconds: number;
   readonly offeredPerSecond: number;
@@ -45,6 +49,9 @@ export interface RushReport {
 const SESSIONS_AT_ONCE = 64;
 /** Bounds what a gateway that answers nothing can pile up here. */
 const MAX_UNDER_WAY = 32_768;
+/** Failures that are told one by one. */
+const MAX_EXAMPLES = 10;
+const FAILURES: ReadonlySet<Outcome> = new Set(['unavailable', 'failed', 'networkError']);
 /** Answers after which a buyer cannot know whether there is an order. */
 const OPEN: ReadonlySet<Outcome> = new Set(['unavailable', 'networkError']);
 /** After one of those, being turned away says nothing about the first request either. */
@@ -73,13 +80,24 @@ export async function rush(options: RushOptions): Promise<RushReport> {
   let answered = 0;
   let notSent = 0;
   let askedAgain = 0;
+  let failedRequests = 0;
+  const failures: string[] = [];
   const start = clock.monotonic();
 
   const order = async (buyer: Buyer, index: number, dueAt: number): Promise<void> => {
     const paymentMethod = declines(index, declineRatio) ? DECLINED : wish.paymentMethod;
     const key = randomUUID();
     const giveUpAt = dueAt + patienceMs;
-    let answer = await client.placeOrder(buyer, key, { ...wish, paymentMethod });
+    const ask = async () => {
+      const answer = await client.placeOrder(buyer, key, { ...wish, paymentMethod });
+      if (FAILURES.has(answer.outcome)) {
+        failedRequests++;
+        const at = Math.round(clock.monotonic() - start);
+        if (failures.length < MAX_EXAMPLES) failures.push(`${at} ms: ${answer.detail ?? answer.outcome}`);
+      }
+      return answer;
+    };
+    let answer = await ask();
     let open = OPEN;
     for (
       let pauseMs = FIRST_PAUSE_MS;
@@ -92,7 +110,7 @@ export async function rush(options: RushOptions): Promise<RushReport> {
       if (clock.monotonic() + wait > giveUpAt) break;
       await sleep(wait, undefined, clock);
       askedAgain++;
-      answer = await client.placeOrder(buyer, key, { ...wish, paymentMethod });
+      answer = await ask();
     }
     latencies[answered++] = clock.monotonic() - dueAt;
     outcomes[answer.outcome]++;
@@ -123,6 +141,8 @@ export async function rush(options: RushOptions): Promise<RushReport> {
     rejected,
     notSent,
     askedAgain,
+    failedRequests,
+    failures,
     seconds: rounded(seconds),
     offeredPerSecond: rounded(buyers.length / Math.max(sendingSeconds, 0.001)),
     acceptedPerSecond: rounded(accepted / Math.max(seconds, 0.001)),

@@ -1,9 +1,9 @@
+import { numberFlag, parseFlags, required, urlFlag } from '@flashmesh/core';
 import { KafkaConnection } from '@flashmesh/messaging';
 import { createLogger } from '@flashmesh/telemetry';
 import { readAcceptedOrders } from '../accepted-orders.ts';
 import { type RuleReport, Violations } from '../domain/violations.ts';
 import { GatewayClient } from '../run/gateway-client.ts';
-import { numberFlag, parseFlags, required, urlFlag } from '../usage.ts';
 import { awaitSettled } from './await-settled.ts';
 import { checkReadable } from './readable.ts';
 import { checkLog, type LogReport } from './verify.ts';

@@ -1,4 +1,4 @@
-import { numberFlag, parseFlags, required, urlFlag } from './usage.ts';
+import { numberFlag, parseFlags, required, urlFlag } from './flags.ts';
 
 const usage = expect.objectContaining({ code: 'USAGE' });
 
