@@ -74,7 +74,7 @@ export async function openSale(
   clock: Clock = systemClock,
 ): Promise<string> {
   const deadline = clock.monotonic() + waitMs;
-  for (;;) {
+  for (let last = ''; ;) {
     try {
       const open = await stateOf(request);
       if (open === 'OPEN') return open;
@@ -82,7 +82,9 @@ export async function openSale(
     } catch (error) {
       const final = error instanceof FlashmeshError && error.kind === 'failed_precondition';
       if (final || clock.monotonic() >= deadline) throw error;
-      process.stderr.write(`not yet: ${messageOf(error)}\n`);
+      const why = messageOf(error).replace(/"traceId":"[^"]*"/, '');
+      if (why !== last) process.stderr.write(`not yet: ${why}\n`);
+      last = why;
       await sleep(PAUSE_MS, undefined, clock);
     }
   }

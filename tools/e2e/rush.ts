@@ -1,0 +1,67 @@
+import { join } from 'node:path';
+import { root } from '../local/paths.ts';
+import { type Cluster, eventually, type KubeObject } from './cluster.ts';
+import type { Releases } from './releases.ts';
+
+let started = 0;
+
+/** A rush as a Job of the chart's own making, and what happens meanwhile. */
+export interface RushOptions {
+  readonly buyers: number;
+  readonly rate: number;
+  /** Called when the buyers have begun. */
+  readonly meanwhile: () => Promise<void>;
+}
+
+/**
+ * Runs the rush to its end. There is a unit for every buyer, so that every order goes its whole way.
+ *
+ * @returns what the buyers and the verifier reported.
+ * @throws Error with both reports when a request failed or a rule is broken.
+ */
+export async function runRush(cluster: Cluster, releases: Releases, o: RushOptions): Promise<string> {
+  const name = `flashmesh-rush-e2e-${++started}`;
+  const { buyers, rate } = o;
+  const set = `rush.enabled=true,rush.buyers=${buyers},rush.stock=${buyers},rush.rate=${rate},rush.maxFailed=0`;
+  const rendered = await cluster.helm(
+    'template',
+    'flashmesh',
+    join(root, 'helm/flashmesh'),
+    ...releases.values('flashmesh'),
+    '--set',
+    set,
+    '--show-only',
+    'templates/rush-job.yaml',
+  );
+  await cluster.apply(rendered.replace(/^  name: flashmesh-rush-1$/m, `  name: ${name}`));
+  try {
+    const pod = await eventually('the buyers begin', 180, async () => {
+      const [found] = await podsOf(cluster, name);
+      const run = found?.status?.initContainerStatuses?.find((status: KubeObject) => status.name === 'run');
+      return run?.state?.running || run?.state?.terminated ? (found.metadata.name as string) : undefined;
+    });
+    await o.meanwhile();
+    const phase = await eventually('the rush ends', 900, async () => {
+      const [found] = await podsOf(cluster, name);
+      const phase = found?.status?.phase as string | undefined;
+      return phase === 'Succeeded' || phase === 'Failed' ? phase : undefined;
+    });
+    const report = await reportOf(cluster, pod);
+    if (phase === 'Failed') throw new Error(`the rush failed\n${report}`);
+    return report;
+  } finally {
+    await cluster.kubectl('delete', 'job', name, '--ignore-not-found', '--wait=false');
+  }
+}
+
+function podsOf(cluster: Cluster, job: string): Promise<KubeObject[]> {
+  return cluster.items('pods', '--selector', `batch.kubernetes.io/job-name=${job}`);
+}
+
+async function reportOf(cluster: Cluster, pod: string): Promise<string> {
+  const logs = ['sale', 'run', 'verify'].map(async (container) => {
+    const log = await cluster.kubectl('logs', pod, '--container', container, '--tail=40').catch(() => '');
+    return `[${container}] ${log.trim()}`;
+  });
+  return (await Promise.all(logs)).join('\n');
+}

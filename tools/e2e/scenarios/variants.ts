@@ -1,0 +1,20 @@
+import type { Checks } from '../checks.ts';
+import type { Cluster } from '../cluster.ts';
+import { type Profile, Releases } from '../releases.ts';
+import { nothingRefused, tracedOrder } from './one-of-each.ts';
+
+/** Another way to run everything: installs, tests, sells, and goes again. */
+export async function variant(
+  checks: Checks,
+  admin: Cluster,
+  deployer: Cluster,
+  profile: Profile,
+): Promise<void> {
+  const releases = new Releases(deployer, profile);
+  const installed = await checks.check(`${profile}: installed, every pod ready`, () => releases.install());
+  if (!installed) return;
+  await checks.check(`${profile}: helm test of every chart`, () => releases.test());
+  await checks.check(`${profile}: an order and its trace`, () => tracedOrder(deployer));
+  await checks.check(`${profile}: Pod Security restricted refused nothing`, () => nothingRefused(admin));
+  await checks.check(`${profile}: uninstalled`, () => releases.uninstall());
+}

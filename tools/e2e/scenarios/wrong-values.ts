@@ -1,0 +1,47 @@
+import { type Checks, expect } from '../checks.ts';
+import type { Cluster } from '../cluster.ts';
+import { join } from 'node:path';
+import { root } from '../../local/paths.ts';
+
+/** A value that must be refused, and what the refusal must name. */
+const wrong: readonly (readonly [chart: string, set: string, names: RegExp])[] = [
+  ['flashmesh', 'kafka.partions=3', /partions/],
+  ['flashmesh', 'apps.gateway.replicas=0', /apps.gateway.replicas|\/apps\/gateway\/replicas/],
+  ['flashmesh', 'security.mode=existing', /existingSecret/],
+  ['flashmesh', 'security.mode=cert-manager', /issuerRef/],
+  ['flashmesh', 'apps.payment.autoscaling.kind=keda', /apps.payment.autoscaling.kind/],
+  ['zookeeper', 'replicas=2', /replicas/],
+  ['zookeeper', 'unknown=1', /unknown/],
+  ['zookeeper', 'security.mode=existing', /existingSecret/],
+  ['kafka', 'replicas=2', /replicas/],
+  ['kafka', 'unknown=1', /unknown/],
+  ['kafka', 'clusterId=short', /clusterId/],
+  ['kafka', 'security.mode=existing', /existingSecret/],
+  ['redis', 'shards=0', /shards/],
+  ['redis', 'unknown=1', /unknown/],
+  ['redis', 'security.mode=existing', /existingSecret/],
+  ['jaeger', 'storage.type=oracle', /storage/],
+  ['jaeger', 'unknown=1', /unknown/],
+  ['jaeger', 'security.mode=existing', /existingSecret/],
+];
+
+/** A wrong value is refused before anything is changed. */
+export async function wrongValues(checks: Checks, deployer: Cluster): Promise<void> {
+  for (const [chart, set, names] of wrong) {
+    await checks.check(`${chart}: --set ${set} is refused and changes nothing`, async () => {
+      const before = await deployer.helm('history', chart, '--output', 'json');
+      const refusal = await deployer
+        .helm('upgrade', chart, join(root, 'helm', chart), '--reuse-values', '--set', set)
+        .then(
+          () => undefined,
+          (error: Error) => error.message,
+        );
+      expect(refusal !== undefined, 'it was accepted');
+      expect(names.test(refusal ?? ''), `the refusal does not name it: ${refusal}`);
+      expect(
+        (await deployer.helm('history', chart, '--output', 'json')) === before,
+        'there is a new revision',
+      );
+    });
+  }
+}
