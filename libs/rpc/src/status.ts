@@ -85,12 +85,22 @@ export function errorFromStatus(status: StatusObject, what: string): FlashmeshEr
       retryAfterMs: retryAfter === undefined ? undefined : Number(retryAfter),
     });
   }
-  // A server that is shut down by force cancels its calls: for the caller that is a lost connection, nobody gave up.
-  const kind = status.code === Status.CANCELLED ? 'unavailable' : kindOf(status.code);
+  const kind = isLostConnection(status) ? 'unavailable' : kindOf(status.code);
   return new FlashmeshError(kind, kind.toUpperCase(), `${what} ${SAFE_MESSAGES[kind]}`, {
     cause: new Error(`${Status[status.code]}: ${status.details}`),
     retryAfterMs: kind === 'unavailable' ? 500 : undefined,
   });
+}
+
+/**
+ * A server that is shut down by force cancels its calls, and one that gives a connection up (its ping went unanswered, say) resets
+ * their streams, which grpc-js tells as INTERNAL. For the caller both are a lost connection: nobody gave up, nothing failed inside.
+ */
+function isLostConnection({ code, details }: StatusObject): boolean {
+  return (
+    code === Status.CANCELLED ||
+    (code === Status.INTERNAL && details.startsWith('Received RST_STREAM with code'))
+  );
 }
 
 function text(metadata: Metadata, key: string): string | undefined {

@@ -25,6 +25,12 @@ import { OrderStreams } from '../live/order-stream.ts';
 import { orderView, type OrderView, placeOrderBody, type PlaceOrderBody } from './schemas.ts';
 import { present, viewOrder } from './views.ts';
 
+/**
+ * Long enough for a shop that is slow and not away: giving up early and asking again would make it slower. Short enough to turn from an
+ * instance that froze within the buyer's patience.
+ */
+const PLACE_ORDER_DEADLINE_MS = 5000;
+
 /** Where an order begins: the buyer's request goes to the order service, which answers when the order is durable. */
 @Controller('api/orders')
 @UseGuards(BuyerGuard)
@@ -67,7 +73,10 @@ export class OrdersController {
     const { saleId, sku, quantity, paymentMethod } = body;
     const request = { buyerId, idempotencyKey: idempotencyKey(key), saleId, sku, quantity, paymentMethod };
     // The key makes every repetition the same order.
-    const placed = await this.patience.run(() => this.orders.placeOrder(request), reply.raw);
+    const placed = await this.patience.run(
+      () => this.orders.placeOrder(request, { deadlineMs: PLACE_ORDER_DEADLINE_MS }),
+      reply.raw,
+    );
     const view = viewOrder(present(placed.order, 'order'));
     reply.header('location', `/api/orders/${view.id}`);
     if (placed.repeatedRequest) reply.header('idempotent-replayed', 'true');
