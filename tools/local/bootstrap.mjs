@@ -115,10 +115,14 @@ async function npm(...args) {
 /** Runs the real tool and becomes its exit code. */
 async function handOver() {
   const [command, ...rest] = process.argv.slice(2);
-  const script =
-    command === 'check'
-      ? [join(root, 'tools', 'checks', 'check.ts'), ...rest]
-      : [join(root, 'tools', 'local', 'cli.ts'), ...(command === undefined ? [] : [command]), ...rest];
+  const own = {
+    check: 'tools/checks/check.ts',
+    cluster: 'tools/e2e/main.ts',
+    charts: 'tools/charts/lint.ts',
+  }[command];
+  const script = own
+    ? [join(root, own), ...rest]
+    : [join(root, 'tools', 'local', 'cli.ts'), ...(command === undefined ? [] : [command]), ...rest];
   const child = spawn(pinnedNode, ['--disable-warning=ExperimentalWarning', ...script], {
     stdio: 'inherit',
     env: { ...process.env, PATH: `${join(modules, '.bin')}:${dirname(pinnedNode)}:${process.env.PATH}` },

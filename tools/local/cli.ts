@@ -8,7 +8,7 @@ import { type DemoItem, ensureDemoSale } from './demo-sale.ts';
 import { LocalStack } from './local-stack.ts';
 import { logPrinter } from './log-printer.ts';
 import { toTerminal } from './progress.ts';
-import { type Phase, phases, runTests } from './run-tests.ts';
+import { allPhases, type Phase, phases, runTests } from './run-tests.ts';
 import { describeError, StackError } from './stack-error.ts';
 import type { AskedPorts } from './stack-ports.ts';
 import { StopSignals } from './stop-signals.ts';
@@ -26,7 +26,7 @@ demo           --buyers N             how many buyers (2000)
                --stock N              how many pieces (500)
                --rate N               orders a second (500)
                --chaos a,b            faults in the middle of the rush: ${faults.join(', ')}
-test           phases                 some of ${phases.join(', ')}; all of them when none is named
+test           phases                 some of ${allPhases.join(', ')}; without a name all but charts, which need helm
                --filter TEXT          only spec files whose path contains it
                --reuse                use the stack that npm start runs`;
 
@@ -227,9 +227,9 @@ function faultsOf(text: string | undefined): readonly Fault[] {
 function phasesOf(names: readonly string[]): readonly Phase[] {
   if (names.length === 0) return phases;
   return names.map((name) => {
-    const known = phases.find((phase) => phase === name);
+    const known = allPhases.find((phase) => phase === name);
     if (known === undefined) {
-      throw new StackError(`There are no ${name} specs.`, `There are ${phases.join(', ')}.`);
+      throw new StackError(`There are no ${name} specs.`, `There are ${allPhases.join(', ')}.`);
     }
     return known;
   });

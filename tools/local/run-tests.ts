@@ -7,9 +7,11 @@ import type { Print } from './progress.ts';
 import { runCommand } from './run-command.ts';
 import { StackError } from './stack-error.ts';
 
-/** Specs without servers, specs against real servers, specs against the whole stack. */
-export type Phase = 'unit' | 'real' | 'stack';
+/** Specs without servers, specs against real servers, specs against the whole stack, and of the Helm charts. */
+export type Phase = 'unit' | 'real' | 'stack' | 'charts';
+/** What runs when nothing is named: everything that needs no more than Node and Java. The charts need `helm`. */
 export const phases: readonly Phase[] = ['unit', 'real', 'stack'];
+export const allPhases: readonly Phase[] = [...phases, 'charts'];
 
 /** What `npm test` is asked for. */
 export interface TestOptions {
@@ -33,13 +35,14 @@ const jestArgs: Record<Phase, readonly string[]> = {
   unit: ['--testPathIgnorePatterns', '/node_modules/', '\\.real\\.spec\\.ts$', '--maxWorkers', '2'],
   // A connection that a failed spec left open must not keep the run from ending.
   real: ['--testMatch', '**/*.real.spec.ts', '--runInBand', '--forceExit'],
-  stack: ['--testMatch', '**/test/**/*.spec.ts', '--runInBand', '--forceExit'],
+  stack: ['--testMatch', '**/test/stack/*.spec.ts', '--runInBand', '--forceExit'],
+  charts: ['--testMatch', '**/test/charts/*.spec.ts', '--maxWorkers', '2'],
 };
 
 /** Runs the phases one after the other, each with servers of its own. @returns the exit code; the last line has the counts. */
 export async function runTests(o: TestOptions): Promise<number> {
   const counts: Count[] = [];
-  for (const phase of phases) {
+  for (const phase of allPhases) {
     if (!o.phases.includes(phase)) continue;
     o.print(`\n== ${phase} specs`);
     counts.push(await runPhase(phase, o));
@@ -52,6 +55,10 @@ export async function runTests(o: TestOptions): Promise<number> {
 
 async function runPhase(phase: Phase, o: TestOptions): Promise<Count> {
   if (phase === 'unit') return runJest(phase, {}, o);
+  if (phase === 'charts') {
+    await requireHelm();
+    return runJest(phase, {}, o);
+  }
   if (o.reuse) return runJest(phase, await runningStackEnv(), o);
   const { print, signal } = o;
   const stack = await LocalStack.start({
@@ -70,6 +77,12 @@ async function runPhase(phase: Phase, o: TestOptions): Promise<Count> {
     control.close();
     await stack.stop();
   }
+}
+
+async function requireHelm(): Promise<void> {
+  await runCommand('helm', ['version']).catch((cause: unknown) => {
+    throw new StackError('There is no helm on the PATH.', 'Install Helm 4, or name other specs.', { cause });
+  });
 }
 
 /** The environment of the stack that `npm start` has running. */

@@ -8,7 +8,7 @@ volumes:
 {{- end -}}
 
 {{- define "flashmesh.jobLabels" -}}
-{{ include "common.labels" (dict "root" . "component" "jobs") }}
+{{ include "common.selectorLabels" (dict "root" . "component" "jobs") }}
 kafka-client: 'true'
 flashmesh-gateway-client: 'true'
 {{- end -}}
@@ -49,4 +49,29 @@ initContainers:
   {{- include "flashmesh.jobContainer" (dict "root" .root "name" "run" "app" "rush" "args" (concat (list "run" "--buyers" (toString .buyers) "--rate" (toString .rate) "--max-failed" (toString .maxFailed) "--out" "/tmp/accepted.jsonl") $sale)) | nindent 2 }}
 containers:
   {{- include "flashmesh.jobContainer" (dict "root" .root "name" "verify" "app" "rush" "args" (list "verify" "--brokers" .root.Values.kafka.brokers "--accepted" "/tmp/accepted.jsonl" "--gateway" (include "flashmesh.gatewayUrl" .root) "--wait" "120")) | nindent 2 }}
+{{- end -}}
+
+{{/*
+A Job that runs one command of `setup`: dict root, name, args, admin (bool). A Job cannot be changed, so its name goes by what it
+does: a new one runs when that changes.
+*/}}
+{{- define "flashmesh.job" -}}
+{{- $container := include "flashmesh.jobContainer" (dict "root" .root "name" .name "app" "setup" "args" .args "admin" .admin) -}}
+{{- $pod := include "flashmesh.jobPod" (dict "root" .root) -}}
+{{- $mark := sha256sum (printf "%s%s" $container $pod) | trunc 8 -}}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  {{- include "common.metadata" (dict "root" .root "name" (printf "%s-%s-%s" (include "common.fullname" .root) .name $mark) "component" "jobs") | nindent 2 }}
+spec:
+  backoffLimit: 6
+  activeDeadlineSeconds: 600
+  template:
+    metadata:
+      labels:
+        {{- include "flashmesh.jobLabels" .root | nindent 8 }}
+    spec:
+      {{- $pod | nindent 6 }}
+      containers:
+        {{- $container | nindent 8 }}
 {{- end -}}
