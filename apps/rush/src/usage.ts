@@ -6,6 +6,7 @@ export const USAGE = `usage:
       --max-failed, more failed requests (5xx, no answer) than that are exit code 1.
   rush verify --brokers HOST:PORT,... [--accepted FILE] [--gateway URL] [--wait SECONDS] [--expect-confirmed UNITS] [--json]
       Reads Kafka from the beginning and checks: no oversell, no lost order, no double charge. Waits for orders that have
-      not ended yet. With FILE every accepted order must have ended; with URL too, buyers must read how.
+      not ended yet. With FILE every accepted order must have ended; with URL too, buyers must read how. A secured Kafka is
+      reached as by every service: by KAFKA_TLS, KAFKA_CA_FILE, KAFKA_USERNAME and KAFKA_PASSWORD_FILE.
 exit code: 0 all is well, 1 a rule is broken or the shop cannot be reached, 2 the command line is wrong
 `;

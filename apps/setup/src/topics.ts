@@ -1,5 +1,5 @@
 import { topics } from '@flashmesh/contracts';
-import { numberFlag, parseFlags, required } from '@flashmesh/core';
+import { numberFlag, parseFlags, readPeerSecurity, required } from '@flashmesh/core';
 import { KafkaConnection } from '@flashmesh/messaging';
 import { createLogger } from '@flashmesh/telemetry';
 
@@ -18,7 +18,12 @@ export async function topicsCommand(args: readonly string[]): Promise<void> {
   const partitions = count('partitions', flags.partitions, 1000);
   const replicationFactor = count('replication', flags.replication, 9);
   const logger = createLogger({ service: 'setup', instance: 'topics', level: 'info' });
-  const kafka = new KafkaConnection({ brokers, clientId: 'setup-topics', logger });
+  const kafka = new KafkaConnection({
+    brokers,
+    clientId: 'setup-topics',
+    security: readPeerSecurity('KAFKA'),
+    logger,
+  });
   try {
     const wanted = Object.values(topics).map(({ name, config }) => ({
       name,

@@ -8,6 +8,13 @@ export { numberFlag, parseFlags, required, urlFlag } from './flags.ts';
 export { Limiter } from './limiter.ts';
 export { murmur2, partitionOf } from './murmur2.ts';
 export type { Credentials, Renewable, TlsTrust } from './peer-security.ts';
-export { certificateFile, passwordFile } from './peer-security.ts';
+export {
+  environmentInvalid,
+  type PeerSecurity,
+  readCertificates,
+  readCredentials,
+  readPeerSecurity,
+  readTlsTrust,
+} from './peer-security-env.ts';
 export { requireInRange, requirePositiveInteger, withDefaults } from './options.ts';
 export { SingleFlight } from './single-flight.ts';

@@ -8,7 +8,12 @@ export {
   type OutboxEvent,
   type RawRecord,
 } from './event-producer.ts';
-export { KafkaConnection, type KafkaConnectionOptions, type TopicSpec } from './kafka-connection.ts';
+export {
+  type EnsureTopicsOptions,
+  KafkaConnection,
+  type KafkaConnectionOptions,
+  type TopicSpec,
+} from './kafka-connection.ts';
 export { type PartitionControl, type PartitionOwner } from './partition-owner.ts';
 export { PositionLost, type PositionLostReason } from './position-lost.ts';
 export { readLog, type ReadLogOptions } from './read-log.ts';

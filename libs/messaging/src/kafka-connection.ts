@@ -1,10 +1,18 @@
-import { FlashmeshError, messageOf, sleep, systemClock, unavailable } from '@flashmesh/core';
+import {
+  FlashmeshError,
+  messageOf,
+  type PeerSecurity,
+  sleep,
+  systemClock,
+  unavailable,
+} from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
 import { type Admin, Kafka } from 'kafkajs';
 import type { ConsumerListener, ConsumerOptions, DriverConsumer, DriverProducer } from './driver.ts';
 import { openKafkajsConsumer } from './kafkajs-consumer.ts';
 import { bridgeKafkajsLogger } from './kafkajs-logger.ts';
 import { KafkajsProducer } from './kafkajs-producer.ts';
+import { kafkajsSecurity } from './kafkajs-security.ts';
 import { fixKafkajsTimers } from './kafkajs-timer-fix.ts';
 import { LogReader } from './log-reader.ts';
 
@@ -13,6 +21,8 @@ export interface KafkaConnectionOptions {
   /** `host:port` of some brokers; the rest is learnt from them. */
   readonly brokers: readonly string[];
   readonly clientId: string;
+  /** TLS, and a user of SASL's SCRAM-SHA-512. @default plain TCP, and no user */
+  readonly security?: PeerSecurity;
   readonly logger: Logger;
 }
 
@@ -26,11 +36,19 @@ export interface TopicSpec {
   readonly config: Readonly<Record<string, string>>;
 }
 
+/** How {@link KafkaConnection.ensureTopics} goes about it. */
+export interface EnsureTopicsOptions {
+  /** Whether to create what is missing; without, it is waited for, as somebody else creates it. @default true */
+  readonly create?: boolean;
+  /** How long to wait for Kafka and for the topics, in milliseconds. @default 60000 */
+  readonly timeoutMs?: number;
+}
+
 /** kafkajs gives up a request after these: about 3 s, and whoever called decides what then. */
 const RETRY = { initialRetryTime: 100, factor: 0.2, multiplier: 2, maxRetryTime: 1000, retries: 5 };
 const CONNECT_TIMEOUT_MS = 2000;
 const REQUEST_TIMEOUT_MS = 10_000;
-/** How long {@link KafkaConnection.ensureTopics} waits for a Kafka that is still starting. */
+/** How long {@link KafkaConnection.ensureTopics} waits unless it is told otherwise. */
 const TOPICS_TIMEOUT_MS = 60_000;
 const TOPICS_RETRY_MS = 500;
 
@@ -56,28 +74,34 @@ export class KafkaConnection {
       connectionTimeout: CONNECT_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       retry: RETRY,
+      ...kafkajsSecurity(options.security ?? {}),
       ...bridgeKafkajsLogger(options.logger),
     });
   }
 
   /**
-   * Creates what is missing and waits until every partition has a leader. Safe to call from many processes at once. Waits up
-   * to a minute for a Kafka that is still starting.
+   * Creates what is missing, or waits for it, and waits until every partition has a leader. Safe to call from many processes
+   * at once. Also waits for a Kafka that is still starting.
    *
    * @throws FlashmeshError `failed_precondition` (`TOPIC_PARTITIONS`) when a topic exists with another number of partitions:
    *   keys would move to other partitions than those that hold their past.
-   * @throws FlashmeshError `unavailable` (`LOG_UNAVAILABLE`).
+   * @throws FlashmeshError `unavailable` (`LOG_UNAVAILABLE`) naming what is still missing when the time is up.
    */
-  async ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
-    const deadline = systemClock.monotonic() + TOPICS_TIMEOUT_MS;
+  async ensureTopics(topics: readonly TopicSpec[], options: EnsureTopicsOptions = {}): Promise<void> {
+    const { create = true, timeoutMs = TOPICS_TIMEOUT_MS } = options;
+    const deadline = systemClock.monotonic() + timeoutMs;
+    let said = '';
     for (;;) {
       try {
-        await this.createTopics(topics);
+        await this.checkTopics(topics, create);
         return;
       } catch (error) {
         const final = error instanceof FlashmeshError && error.kind === 'failed_precondition';
         if (final || this.closed || systemClock.monotonic() > deadline) throw error;
-        this.logger.warn({ error: messageOf(error) }, 'cannot create topics yet, trying again');
+        // The same reason, twice a second, is worth one line.
+        if (said !== messageOf(error))
+          this.logger.warn({ error: messageOf(error) }, 'the topics are not there yet, trying again');
+        said = messageOf(error);
         await sleep(TOPICS_RETRY_MS);
       }
     }
@@ -131,10 +155,15 @@ export class KafkaConnection {
     await Promise.all([admin?.disconnect(), this.logReader?.close()]);
   }
 
-  private async createTopics(topics: readonly TopicSpec[]): Promise<void> {
-    await this.withAdmin('creating topics', async (admin) => {
+  private async checkTopics(topics: readonly TopicSpec[], create: boolean): Promise<void> {
+    await this.withAdmin(create ? 'creating topics' : 'looking for topics', async (admin) => {
       const existing = new Set(await admin.listTopics());
       const missing = topics.filter(({ name }) => !existing.has(name));
+      if (missing.length > 0 && !create) {
+        // Not left to the metadata request: some brokers create what is asked about.
+        const names = missing.map(({ name }) => name).join(', ');
+        throw unavailable('LOG_UNAVAILABLE', `not created yet: ${names}`);
+      }
       if (missing.length > 0) {
         await admin.createTopics({
           waitForLeaders: false,
@@ -168,7 +197,7 @@ export class KafkaConnection {
       return await use(await this.connectedAdmin());
     } catch (cause) {
       if (cause instanceof FlashmeshError) throw cause;
-      throw unavailable('LOG_UNAVAILABLE', `${what} failed: ${messageOf(cause)}`, { cause });
+      throw unavailable('LOG_UNAVAILABLE', `${what} failed: ${reasonOf(cause)}`, { cause });
     }
   }
 
@@ -183,4 +212,10 @@ export class KafkaConnection {
     });
     return connected;
   }
+}
+
+/** kafkajs bundles what went wrong with several topics under a heading that says nothing. */
+function reasonOf(error: unknown): string {
+  const reasons = (error as { errors?: readonly unknown[] }).errors?.map(messageOf) ?? [];
+  return reasons.length === 0 ? messageOf(error) : [...new Set(reasons)].join('; ');
 }

@@ -4,12 +4,13 @@ import { EventProducer, KafkaConnection, KafkaServer } from '@flashmesh/messagin
 import { Registry } from '@flashmesh/registry';
 import { type Logger, traceRedis } from '@flashmesh/telemetry';
 import { ZooKeeper } from '@flashmesh/zookeeper';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { BaseEnv } from './env.ts';
+import { createRedis, redisAddress } from './redis-client.ts';
 import type { ShutdownStack } from './shutdown.ts';
 
-/** How long a service waits at start for ZooKeeper, Kafka and Redis before it gives up with a clear error. */
-const CONNECT_TIMEOUT_MS = 30_000;
+/** How long the last look at the topics may take beyond the time that they are waited for, in milliseconds. */
+const LAST_LOOK_MS = 5000;
 
 /** What every service talks to, connected. */
 export interface Dependencies {
@@ -21,14 +22,22 @@ export interface Dependencies {
   readonly consumer: KafkaServer;
 }
 
-/** Connects to everything at once, registers how to disconnect, and makes sure that the shop's topics exist. */
+/**
+ * Connects to everything at once, registers how to disconnect, and makes sure that the shop's topics exist. What is not there in
+ * START_TIMEOUT_MS fails with a clear error.
+ */
 export async function connectDependencies(
   { name, consumerPaceMs }: { readonly name: string; readonly consumerPaceMs?: number },
   env: BaseEnv,
   logger: Logger,
   shutdown: ShutdownStack,
 ): Promise<Dependencies> {
-  const kafka = new KafkaConnection({ brokers: env.KAFKA_BROKERS, clientId: env.INSTANCE_ID, logger });
+  const kafka = new KafkaConnection({
+    brokers: env.KAFKA_BROKERS,
+    clientId: env.INSTANCE_ID,
+    security: env.kafkaSecurity,
+    logger,
+  });
   shutdown.push('kafka', () => kafka.close());
   const [zookeeper, redis] = await Promise.all([
     connectZooKeeper(env, logger, shutdown),
@@ -53,13 +62,13 @@ export async function connectDependencies(
 }
 
 async function connectZooKeeper(env: BaseEnv, logger: Logger, shutdown: ShutdownStack): Promise<ZooKeeper> {
-  const signal = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
   try {
     const zookeeper = await ZooKeeper.connect({
       servers: env.ZOOKEEPER,
       sessionTimeoutMs: env.ZOOKEEPER_SESSION_TIMEOUT_MS,
+      initialTimeoutMs: env.START_TIMEOUT_MS,
+      ...env.zookeeperSecurity,
       logger,
-      signal,
     });
     shutdown.push('zookeeper', () => zookeeper.close());
     return zookeeper;
@@ -71,19 +80,14 @@ async function connectZooKeeper(env: BaseEnv, logger: Logger, shutdown: Shutdown
 }
 
 async function connectRedis(env: BaseEnv, logger: Logger, shutdown: ShutdownStack): Promise<Redis> {
-  const redis = traceRedis(
-    new Redis(env.REDIS_URL, {
-      lazyConnect: true,
-      // A command fails soon instead of waiting for a Redis that may not come back: callers answer "unavailable".
-      maxRetriesPerRequest: 1,
-      commandTimeout: 5000,
-      connectTimeout: 2000,
-      retryStrategy: (attempt) => Math.min(attempt * 50, 1000),
-    }),
-  );
-  redis.on('error', (error: Error) => logger.warn({ error: error.message }, 'redis connection trouble'));
+  const redis = traceRedis(createRedis(env));
+  let trouble = '';
+  redis.on('error', (error: Error) => {
+    trouble = error.message;
+    logger.warn({ error: error.message }, 'redis connection trouble');
+  });
   shutdown.push('redis', () => redis.disconnect());
-  const deadline = systemClock.monotonic() + CONNECT_TIMEOUT_MS;
+  const deadline = systemClock.monotonic() + env.START_TIMEOUT_MS;
   for (;;) {
     try {
       await redis.ping();
@@ -92,8 +96,10 @@ async function connectRedis(env: BaseEnv, logger: Logger, shutdown: ShutdownStac
       if (systemClock.monotonic() > deadline) {
         throw unavailable(
           'REDIS_UNREACHABLE',
-          `no Redis at ${new URL(env.REDIS_URL).host}: ${messageOf(cause)}`,
-          { cause },
+          `no Redis at ${redisAddress(env)}: ${trouble || messageOf(cause)}`,
+          {
+            cause,
+          },
         );
       }
       await new Promise((resolve) => setTimeout(resolve, 200));
@@ -105,7 +111,10 @@ async function ensureTopics(kafka: KafkaConnection, env: BaseEnv): Promise<void>
   const shape = { partitions: env.KAFKA_PARTITIONS, replicationFactor: env.KAFKA_REPLICATION };
   const wanted = Object.values(topics).map(({ name, config }) => ({ name, ...shape, config }));
   try {
-    await within(kafka.ensureTopics(wanted), CONNECT_TIMEOUT_MS, 'creating the topics');
+    const timeoutMs = env.START_TIMEOUT_MS;
+    const ensuring = kafka.ensureTopics(wanted, { create: env.KAFKA_CREATE_TOPICS, timeoutMs });
+    // One look at the topics may hang longer than they are waited for.
+    await within(ensuring, timeoutMs + LAST_LOOK_MS, 'looking for the topics');
   } catch (cause) {
     throw unavailable(
       'KAFKA_UNREACHABLE',

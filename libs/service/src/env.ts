@@ -1,9 +1,26 @@
-import { FlashmeshError } from '@flashmesh/core';
+import { environmentInvalid } from '@flashmesh/core';
 import { z } from 'zod';
+import { type PeersSecurity, readPeersSecurity } from './peers-security.ts';
 
 const port = z.coerce.number().int().min(0).max(65535);
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+const addressList = z
+  .string()
+  .min(1)
+  .transform((list) => list.split(',').map((address) => address.trim()));
 
-/** What every service reads from its environment; see the docstring of each variable. */
+/**
+ * What every service reads from its environment; see the docstring of each variable. Beside it, for the prefixes `KAFKA`,
+ * `ZOOKEEPER` and `REDIS`:
+ *
+ * - `<prefix>_TLS`: `true` talks TLS 1.2 or newer, and the server's certificate must be made out to its host name;
+ * - `<prefix>_CA_FILE`: PEM certificates of the authorities to trust, by default those that come with Node;
+ * - `<prefix>_USERNAME` and `<prefix>_PASSWORD_FILE`: who the service is (Kafka: SASL SCRAM-SHA-512; ZooKeeper: digest, which
+ *   also makes its nodes private; Redis: an ACL user, in place of one in the URL).
+ *
+ * `REDIS_SENTINEL_USERNAME` and `REDIS_SENTINEL_PASSWORD_FILE` are for the sentinels, which talk TLS when Redis does. Files are
+ * read again whenever a connection is opened.
+ */
 export const baseEnv = z.object({
   /** Unique name of this instance, e.g. `inventory-1`. */
   INSTANCE_ID: z.string().min(1),
@@ -13,25 +30,32 @@ export const baseEnv = z.object({
   BIND_HOST: z.string().min(1).optional(),
   /** Port of the gRPC server; 0 takes any free one. */
   GRPC_PORT: port.default(0),
-  /** Port of /livez and /readyz; 0 takes any free one. */
+  /** Port of /livez, /readyz and /metrics; 0 takes any free one. */
   HEALTH_PORT: port.default(0),
   /** ZooKeeper servers: `host:port,host:port`. */
   ZOOKEEPER: z.string().min(1),
   /** Session timeout asked of ZooKeeper, in milliseconds: how long a dead instance stays listed. */
   ZOOKEEPER_SESSION_TIMEOUT_MS: z.coerce.number().int().min(1000).default(6000),
   /** Kafka brokers to start from: `host:port,host:port`. */
-  KAFKA_BROKERS: z
-    .string()
-    .min(1)
-    .transform((list) => list.split(',').map((broker) => broker.trim())),
+  KAFKA_BROKERS: addressList,
   /** Partitions of each topic that does not exist yet. */
   KAFKA_PARTITIONS: z.coerce.number().int().min(1).default(8),
   /** Replicas of each topic that does not exist yet. */
   KAFKA_REPLICATION: z.coerce.number().int().min(1).default(1),
-  /** Redis: `redis://host:port`. */
-  REDIS_URL: z.url(),
-  /** OTLP/gRPC collector, `http://host:4317`; without it nothing is exported. */
-  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
+  /** Whether the service creates the topics that are missing; without, it waits until somebody else has. */
+  KAFKA_CREATE_TOPICS: flag.default(true),
+  /** Redis: `redis://host:port`, or `rediss:` for TLS. Either this or REDIS_SENTINELS. */
+  REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+  /** Sentinels that know which Redis is the master: `host:port,host:port`. */
+  REDIS_SENTINELS: addressList.optional(),
+  /** What the sentinels call it. */
+  REDIS_MASTER_NAME: z.string().min(1).optional(),
+  /** How long a service waits at start for ZooKeeper, Kafka and its topics, and Redis, before it gives up, in milliseconds. */
+  START_TIMEOUT_MS: z.coerce.number().int().min(100).default(30_000),
+  /** OTLP/gRPC collector of traces, `http://host:4317`, or `https:` for TLS; without it no trace is recorded. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  /** OTLP/gRPC collector that metrics are pushed to; without it they are only served at /metrics. */
+  OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   /** Share of new traces that are recorded. */
   TRACE_RATIO: z.coerce.number().min(0).max(1).default(1),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
@@ -44,7 +68,7 @@ export const baseEnv = z.object({
   DRAIN_TIMEOUT_MS: z.coerce.number().int().min(0).default(5000),
 });
 
-export type BaseEnv = z.infer<typeof baseEnv>;
+export type BaseEnv = z.infer<typeof baseEnv> & PeersSecurity;
 
 /** The checked environment of a service: the base and its own variables. */
 export type ServiceEnv<S extends z.ZodRawShape> = BaseEnv & z.infer<z.ZodObject<S>>;
@@ -63,11 +87,10 @@ export function loadEnv<S extends z.ZodRawShape>(
   const base = baseEnv.safeParse(given);
   const own = schema.safeParse(given);
   const issues = [...(base.error?.issues ?? []), ...(own.error?.issues ?? [])];
-  if (base.success && own.success) return Object.freeze({ ...base.data, ...own.data }) as ServiceEnv<S>;
-  const faults = issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
-  throw new FlashmeshError(
-    'invalid_argument',
-    'ENVIRONMENT_INVALID',
-    `the environment is not valid: ${faults}`,
-  );
+  const faults = issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  const security = readPeersSecurity(given, faults);
+  if (base.success && own.success && faults.length === 0) {
+    return Object.freeze({ ...base.data, ...own.data, ...security }) as ServiceEnv<S>;
+  }
+  throw environmentInvalid(faults);
 }

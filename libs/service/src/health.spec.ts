@@ -25,4 +25,21 @@ describe('Health', () => {
       await server.close();
     }
   });
+
+  it('serves metrics where there are any', async () => {
+    let broken = false;
+    const metrics = async () => (broken ? Promise.reject(new Error('stopped')) : 'orders_total 3\n');
+    const ask = async (server: HealthServer) => {
+      const port = await server.listen(0, '127.0.0.1');
+      const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+      const body = await response.text();
+      await server.close();
+      return [response.status, response.headers.get('content-type'), body];
+    };
+    const type = 'text/plain; version=0.0.4; charset=utf-8';
+    expect(await ask(new HealthServer(new Health(), metrics))).toEqual([200, type, 'orders_total 3\n']);
+    broken = true;
+    expect(await ask(new HealthServer(new Health(), metrics))).toEqual([503, null, '']);
+    expect((await ask(new HealthServer(new Health())))[0]).toBe(404);
+  });
 });

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** What a readiness question answers. */
@@ -52,12 +52,29 @@ function look(checks: ReadonlyMap<string, () => boolean>): Record<string, boolea
   return Object.fromEntries([...checks].map(([name, check]) => [name, check()]));
 }
 
-/** Serves `/livez` and `/readyz` (200 or 503, JSON body) apart from the service's own traffic. */
+async function sendMetrics(response: ServerResponse, metrics: () => Promise<string>): Promise<void> {
+  try {
+    const text = await metrics();
+    response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text);
+  } catch {
+    // Telemetry has stopped: the next one to ask finds nobody.
+    response.writeHead(503).end();
+  }
+}
+
+/**
+ * Serves `/livez` and `/readyz` (200 or 503, JSON body) apart from the service's own traffic, and `/metrics` in Prometheus's text
+ * format where there are any.
+ */
 export class HealthServer {
   private readonly server: Server;
 
-  constructor(health: Health) {
+  constructor(health: Health, metrics?: () => Promise<string>) {
     this.server = createServer((request, response) => {
+      if (request.url === '/metrics' && metrics) {
+        void sendMetrics(response, metrics);
+        return;
+      }
       const answer =
         request.url === '/livez' ? health.live() : request.url === '/readyz' ? health.ready() : undefined;
       response.writeHead(answer ? (answer.ok ? 200 : 503) : 404, { 'content-type': 'application/json' });

@@ -103,6 +103,8 @@ async function start<S extends z.ZodRawShape>(
     serviceVersion: env.VERSION,
     instanceId: env.INSTANCE_ID,
     otlpEndpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
+    otlpMetricsEndpoint: env.OTEL_EXPORTER_OTLP_METRICS_ENDPOINT,
+    otlpCa: env.collectorCa?.(),
     sampleRatio: env.TRACE_RATIO,
     logger,
   });
@@ -112,7 +114,7 @@ async function start<S extends z.ZodRawShape>(
   let started = false;
   health.addCheck('started', () => started);
   const bindHost = env.BIND_HOST ?? env.HOST;
-  const healthServer = new HealthServer(health);
+  const healthServer = new HealthServer(health, () => telemetry.metrics());
   await healthServer.listen(env.HEALTH_PORT, bindHost);
   shutdown.push('health', () => healthServer.close());
 

@@ -16,7 +16,7 @@ export interface Histogram {
   record(value: number, attributes?: Attributes): void;
 }
 
-/** A value that is asked for at each export; `stop` ends the asking. */
+/** A value that is asked for at each export or look; `stop` ends the asking. */
 export interface Gauge {
   stop(): void;
 }
@@ -60,7 +60,7 @@ export function histogram(name: string, options: InstrumentOptions = {}): Histog
   return { record: (value, attributes) => target?.record(value, attributes) };
 }
 
-/** A gauge that calls `observe` at each export (every 10 s), so it must be cheap and must not throw. */
+/** A gauge that calls `observe` at each export or look (every 10 s or so), so it must be cheap and must not throw. */
 export function gauge(name: string, options: InstrumentOptions, observe: () => Observation): Gauge {
   let release: (() => void) | undefined;
   const untrack = track((meter) => {

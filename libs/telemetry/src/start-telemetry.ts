@@ -14,7 +14,8 @@ import {
 } from '@opentelemetry/sdk-trace';
 import { createLogger, type Logger } from './logger.ts';
 import { bindInstruments } from './metrics.ts';
-import { OtlpExporters } from './otlp-exporter.ts';
+import { metricExporter, traceExporter } from './otlp-exporter.ts';
+import { PrometheusReader } from './prometheus-reader.ts';
 import { renewTracer } from './tracing.ts';
 
 /** Who reports, and to whom. */
@@ -23,8 +24,12 @@ export interface TelemetryOptions {
   readonly serviceVersion: string;
   /** Unique among the service's instances, e.g. `inventory-1`. */
   readonly instanceId: string;
-  /** OTLP/gRPC collector, e.g. `http://127.0.0.1:4317`; https for TLS. Absent: nothing is recorded or exported. */
+  /** OTLP/gRPC collector of traces, e.g. `http://127.0.0.1:4317`; https for TLS. Absent: no span is recorded. */
   readonly otlpEndpoint?: string;
+  /** OTLP/gRPC collector that metrics are pushed to. Absent: they wait for {@link Telemetry.metrics}. */
+  readonly otlpMetricsEndpoint?: string;
+  /** PEM certificates of the authorities to trust where an endpoint is https. @default those that come with Node */
+  readonly otlpCa?: string;
   /** Share of the traces begun here that is recorded, 0 to 1; a trace begun elsewhere keeps its caller's choice. @default 1 */
   readonly sampleRatio?: number;
   /** Where to say that the collector is out of reach. @default a JSON logger on standard output */
@@ -35,6 +40,8 @@ export interface TelemetryOptions {
 
 /** Telemetry at work. */
 export interface Telemetry {
+  /** All metrics as they are now, in Prometheus's text format. @throws after `shutdown` */
+  metrics(): Promise<string>;
   /** Sends what is left, waiting 2 s at most, and lets go of everything. Never throws; the second call does nothing. */
   shutdown(): Promise<void>;
 }
@@ -50,8 +57,8 @@ const SHUTDOWN_TIMEOUT_MS = 2000;
 const DIAGNOSTICS_EVERY_MS = 60_000;
 
 /**
- * Registers OpenTelemetry for this process: W3C propagation, spans in batches, metrics every 10 s, over one OTLP/gRPC
- * connection. Call it once, before the first span; after `shutdown` it may be called again.
+ * Registers OpenTelemetry for this process: W3C propagation; spans in batches over OTLP/gRPC; metrics for whoever asks, and every
+ * 10 s over OTLP/gRPC. Call it once, before the first span; after `shutdown` it may be called again.
  *
  * Without an endpoint spans record nothing and cost about a microsecond, but they still have ids and hand on their caller's
  * trace, so log lines of one request carry one `trace_id` either way. The service never waits for the collector: spans that
@@ -61,10 +68,13 @@ const DIAGNOSTICS_EVERY_MS = 60_000;
  */
 export function startTelemetry(options: TelemetryOptions): Telemetry {
   const ratio = requireInRange('sampleRatio', options.sampleRatio ?? 1, 0, 1);
-  const { serviceName, serviceVersion, instanceId, otlpEndpoint, spanExporter } = options;
+  const { serviceName, serviceVersion, instanceId, otlpEndpoint, otlpMetricsEndpoint, otlpCa } = options;
   const logger = options.logger ?? createLogger({ service: serviceName, instance: instanceId });
-  const collector = otlpEndpoint ? new OtlpExporters(otlpEndpoint, logger) : undefined;
-  const exporter = spanExporter ?? collector?.traces();
+  const collector = (endpoint: string) => ({ endpoint, ca: otlpCa, logger });
+  const exporter =
+    options.spanExporter ?? (otlpEndpoint ? traceExporter(collector(otlpEndpoint)) : undefined);
+  const pulled = new PrometheusReader();
+  const pushed = otlpMetricsEndpoint ? [metricReader(metricExporter(collector(otlpMetricsEndpoint)))] : [];
 
   const sdk = new NodeSDK({
     autoDetectResources: false,
@@ -79,13 +89,13 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
       ? new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) })
       : new AlwaysOffSampler(),
     spanProcessors: [exporter ? batches(exporter) : new NoopSpanProcessor()],
-    metricReaders: collector ? [metricReader(collector.metrics())] : [],
+    metricReaders: [pulled, ...pushed],
     logRecordProcessors: [],
   });
   reportDiagnostics(logger);
   sdk.start();
   renewTracer();
-  bindInstruments(collector !== undefined);
+  bindInstruments(true);
 
   let stopped: Promise<void> | undefined;
   const stop = async () => {
@@ -98,7 +108,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
     for (const api of [trace, metrics, logs, propagation, context, diag]) api.disable();
     renewTracer();
   };
-  return { shutdown: () => (stopped ??= stop()) };
+  return { metrics: () => pulled.text(), shutdown: () => (stopped ??= stop()) };
 }
 
 function batches(exporter: SpanExporter): BatchSpanProcessor {

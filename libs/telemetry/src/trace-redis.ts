@@ -40,7 +40,8 @@ export function traceRedis<T extends Redis>(redis: T): T {
   redis.sendCommand = (command: RedisCommand, ...rest: unknown[]) => {
     if (!trace.getActiveSpan()?.isRecording() || seen.has(command)) return sendCommand(command, ...rest);
     seen.add(command);
-    const { host, port } = redis.options;
+    // Behind sentinels the options hold only a default, and nobody knows the server before it is asked for.
+    const { host, port } = redis.options.sentinels ? {} : redis.options;
     const { name, attributes } = describe(command);
     const span = startSpan(name, {
       kind: SpanKind.CLIENT,

@@ -1,4 +1,5 @@
 /** The requests that a session makes on its own account. */
+import type { Credentials } from '@flashmesh/core';
 import { Call } from './call.ts';
 import { OpCode } from './op-codes.ts';
 import type { WatchBatch } from './watch-registry.ts';
@@ -7,6 +8,11 @@ import type { WatchBatch } from './watch-registry.ts';
 export interface AuthEntry {
   readonly scheme: string;
   readonly auth: Buffer;
+}
+
+/** The entry of a user and a password (ZooKeeper's `digest` scheme), the password as it is now. */
+export function digestEntry({ username, password }: Credentials): AuthEntry {
+  return { scheme: 'digest', auth: Buffer.from(`${username}:${password()}`) };
 }
 
 export function authCall({ scheme, auth }: AuthEntry): Call<undefined> {

@@ -46,7 +46,7 @@ const rows = {
   ZK_NO_WATCHER: { wire: -121, kind: 'not_found', text: 'no such watcher' },
   ZK_REQUEST_TIMEOUT: { wire: -122, kind: 'deadline_exceeded', text: 'the server timed the request out' },
   ZK_RECONFIG_DISABLED: { wire: -123, kind: 'failed_precondition', text: 'reconfiguration is disabled' },
-  ZK_SASL_REQUIRED: { wire: -124, kind: 'unauthenticated', text: 'the server requires SASL' },
+  ZK_SASL_REQUIRED: { wire: -124, kind: 'unauthenticated', text: 'the server requires authentication' },
   ZK_QUOTA_EXCEEDED: { wire: -125, kind: 'resource_exhausted', text: 'quota exceeded' },
   ZK_THROTTLED: { wire: -127, kind: 'resource_exhausted', text: 'throttled by the server' },
   ZK_FRAME_TOO_LARGE: { kind: 'resource_exhausted', text: 'frame too large' },

@@ -1,5 +1,6 @@
-import { connect } from 'node:net';
-import { abortError, type Clock, messageOf } from '@flashmesh/core';
+import { connect as connectPlain, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { abortError, type Clock, messageOf, type TlsTrust } from '@flashmesh/core';
 import { Connection, type ConnectionListener } from './connection.ts';
 import { ZooKeeperError } from './errors.ts';
 import { FrameDecoder } from './frame-decoder.ts';
@@ -27,19 +28,20 @@ export interface Established {
 }
 
 /**
- * Connects to one server and does the handshake, both within `timeoutMs`.
+ * Connects to one server, with TLS where that is asked for, and does the handshake, all within `timeoutMs`.
  *
- * @throws ZooKeeperError `ZK_CONNECTION_LOSS` when that did not work out: refused, timed out, or the server closed the
- *   connection, as it silently does when it lags behind `hello.lastZxid`.
+ * @throws ZooKeeperError `ZK_CONNECTION_LOSS` when that did not work out: refused, timed out, a certificate that is not to be
+ *   trusted, or the server closed the connection, as it silently does when it lags behind `hello.lastZxid`.
  */
 export function openConnection(
   endpoint: Endpoint,
   hello: ConnectRequest,
-  o: { timeoutMs: number; clock: Clock; signal: AbortSignal },
+  o: { timeoutMs: number; tls: TlsTrust | undefined; clock: Clock; signal: AbortSignal },
 ): Promise<Established> {
   return new Promise((resolve, reject) => {
     if (o.signal.aborted) return reject(abortError(o.signal));
-    const socket = connect({ host: endpoint.host, port: endpoint.port, noDelay: true });
+    const socket = o.tls ? openTls(endpoint, o.tls) : connectPlain(endpoint);
+    socket.setNoDelay(true);
     const decoder = new FrameDecoder(MAX_REPLY_BYTES);
     let helloSentAt = 0;
 
@@ -65,7 +67,7 @@ export function openConnection(
     o.signal.addEventListener('abort', onAbort, { once: true });
     socket.on('error', (error) => giveUp(`failed: ${messageOf(error)}`, error));
     socket.on('close', () => giveUp('closed the connection during the handshake'));
-    socket.on('connect', () => {
+    socket.on(o.tls ? 'secureConnect' : 'connect', () => {
       const writer = new JuteWriter();
       writeConnectRequest(writer, hello);
       helloSentAt = o.clock.monotonic();
@@ -98,4 +100,11 @@ export function openConnection(
       }
     });
   });
+}
+
+/** The certificate must be signed by an authority that is trusted, and be made out to the host that was asked for. */
+function openTls({ host, port }: Endpoint, { ca }: TlsTrust): Socket {
+  // An address is no server name (RFC 6066, section 3); it is looked for among the certificate's addresses all the same.
+  const servername = isIP(host) ? undefined : host;
+  return connectTls({ host, port, servername, ca: ca?.(), minVersion: 'TLSv1.2' });
 }

@@ -1,8 +1,8 @@
-import { type Clock, messageOf, sleep, type Timer } from '@flashmesh/core';
+import { type Clock, type Credentials, messageOf, sleep, type Timer, type TlsTrust } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
 import { Call, type Request } from './call.ts';
 import type { Connection } from './connection.ts';
-import { type AuthEntry, authCall, closeSessionCall, setWatchesCall } from './control-calls.ts';
+import { type AuthEntry, authCall, closeSessionCall, digestEntry, setWatchesCall } from './control-calls.ts';
 import { ZooKeeperError } from './errors.ts';
 import type { HostList } from './host-list.ts';
 import { type Established, openConnection } from './open-connection.ts';
@@ -25,6 +25,9 @@ export interface SessionOptions {
   readonly connectTimeoutMs: number | undefined;
   readonly renewSession: boolean;
   readonly resume: SessionCredentials | undefined;
+  readonly tls: TlsTrust | undefined;
+  /** Sent on every connection before anything else. */
+  readonly auth: Credentials | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger | undefined;
@@ -50,7 +53,10 @@ export class Session {
   private readonly watches = new WatchRegistry();
   private readonly stateListeners = new Set<(state: ConnectionState) => void>();
   private readonly waiting: WaitingCalls;
+  /** What the caller added, beside what the session was given. */
   private readonly auths: AuthEntry[] = [];
+  private authentication: Promise<unknown> = Promise.resolve();
+  private failure: unknown;
   private readonly stopped = new AbortController();
   private current: ConnectionState = { name: 'connecting' };
   private credentialsNow: SessionCredentials;
@@ -79,6 +85,16 @@ export class Session {
 
   get timeoutMs(): number {
     return this.negotiatedTimeoutMs;
+  }
+
+  /** Why the last attempt to connect failed; `undefined` when none did. */
+  get lastFailure(): unknown {
+    return this.failure;
+  }
+
+  /** Rejects when the server refused credentials on the last connection, or that ended before it said anything of them. */
+  get authenticated(): Promise<unknown> {
+    return this.authentication;
   }
 
   /** How many one-shot watches wait. */
@@ -174,6 +190,7 @@ export class Session {
       try {
         const established = await openConnection(this.o.hosts.next(), hello, {
           timeoutMs: this.attemptTimeoutMs(),
+          tls: this.o.tls,
           clock: this.o.clock,
           signal: AbortSignal.any([this.attempt.signal, this.stopped.signal]),
         });
@@ -181,6 +198,7 @@ export class Session {
         // A server that takes us and drops us at once is no better than one that cannot be reached.
         if (this.o.clock.monotonic() - startedAt > MAX_PAUSE_MS) failures = 0;
       } catch (error) {
+        this.failure = error;
         this.o.logger?.debug({ err: error }, 'no connection to ZooKeeper');
       }
       await this.pause(failures++);
@@ -232,11 +250,11 @@ export class Session {
   /** Credentials, then watches, then what waited: nobody may read past an event that was missed. */
   private restore(connection: Connection, resumed: boolean): void {
     this.suspicion?.cancel();
-    for (const auth of this.auths) {
-      this.sendAuth(connection, auth).catch((error: unknown) =>
-        this.o.logger?.warn({ err: error, scheme: auth.scheme }, 'credentials not renewed'),
-      );
-    }
+    const entries = [...(this.o.auth ? [digestEntry(this.o.auth)] : []), ...this.auths];
+    this.authentication = Promise.all(entries.map((entry) => this.sendAuth(connection, entry)));
+    this.authentication.catch((error: unknown) =>
+      this.o.logger?.warn({ err: error }, 'credentials not accepted'),
+    );
     const zxid = this.lastZxid;
     for (const batch of resumed ? this.watches.batches(MAX_WATCH_BATCH_BYTES) : []) {
       const call = setWatchesCall(zxid, batch);
@@ -259,8 +277,10 @@ export class Session {
       await call.promise;
     } catch (error) {
       if (error instanceof ZooKeeperError && error.code === 'ZK_AUTH_FAILED') {
-        // The server is about to drop the connection. Be first, so that nothing is sent in vain; and do not offer them again.
-        this.auths.splice(this.auths.indexOf(entry), 1);
+        // The server is about to drop the connection. Be first, so that nothing is sent in vain. What was added is not offered
+        // again; without what the session was given nothing may be sent, so that is tried until it is accepted.
+        const added = this.auths.indexOf(entry);
+        if (added >= 0) this.auths.splice(added, 1);
         connection.close('the credentials were refused');
       }
       throw error;

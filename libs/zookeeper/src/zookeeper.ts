@@ -1,9 +1,13 @@
 import {
   abortError,
   type Clock,
+  type Credentials,
+  FlashmeshError,
+  messageOf,
   requirePositiveInteger,
   systemClock,
   throwIfAborted,
+  type TlsTrust,
   within,
 } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
@@ -12,7 +16,7 @@ import { isZooKeeperError } from './errors.ts';
 import { HostList, parseServers } from './host-list.ts';
 import { type CreateMode, createFlags, OpCode } from './op-codes.ts';
 import { ancestry, Chroot } from './paths.ts';
-import { type Acl, OPEN_ACL, readStat, type Stat, writeAcl } from './records.ts';
+import { type Acl, CREATOR_ALL_ACL, OPEN_ACL, readStat, type Stat, writeAcl } from './records.ts';
 import { Session, type SessionCredentials } from './session.ts';
 import type { ConnectionState } from './state.ts';
 import { traced } from './tracing.ts';
@@ -32,6 +36,13 @@ export interface ZooKeeperOptions {
   readonly renewSession?: boolean;
   /** Resume this session instead of opening one. */
   readonly session?: SessionCredentials;
+  /** Talk TLS with the servers. @default plain TCP */
+  readonly tls?: TlsTrust;
+  /**
+   * A user of ZooKeeper's `digest` scheme, made known on each connection before anything else is asked. Nodes are then created
+   * for this user alone unless {@link CreateOptions.acl} says otherwise.
+   */
+  readonly auth?: Credentials;
   readonly logger?: Logger;
   readonly clock?: Clock;
   /** Uniform in [0, 1). @default Math.random */
@@ -54,7 +65,7 @@ export interface ReadOptions extends CallOptions {
 export interface CreateOptions extends CallOptions {
   /** @default 'persistent' */
   readonly mode?: CreateMode;
-  /** @default everybody may do everything */
+  /** @default with {@link ZooKeeperOptions.auth} its user may do everything and nobody else anything, else everybody may */
   readonly acl?: readonly Acl[];
 }
 
@@ -70,17 +81,20 @@ const ANY_VERSION = -1;
 export class ZooKeeper {
   private readonly session: Session;
   private readonly chroot: Chroot;
+  private readonly defaultAcl: readonly Acl[];
 
-  private constructor(session: Session, chroot: Chroot) {
+  private constructor(session: Session, chroot: Chroot, defaultAcl: readonly Acl[]) {
     this.session = session;
     this.chroot = chroot;
+    this.defaultAcl = defaultAcl;
   }
 
   /**
-   * Resolves once a session is open.
+   * Resolves once a session is open, and the server has taken the credentials where there are any.
    *
-   * @throws FlashmeshError `deadline_exceeded` after `initialTimeoutMs`; ZooKeeperError `ZK_SESSION_EXPIRED` when the session to
-   *   resume is over and `renewSession` is off; RangeError for a bad option.
+   * @throws FlashmeshError `deadline_exceeded` after `initialTimeoutMs`, with what kept the last attempt from succeeding;
+   *   ZooKeeperError `ZK_AUTH_FAILED`; ZooKeeperError `ZK_SESSION_EXPIRED` when the session to resume is over and `renewSession`
+   *   is off; RangeError for a bad option.
    */
   static async connect(o: ZooKeeperOptions): Promise<ZooKeeper> {
     const { endpoints, chroot } = parseServers(o.servers);
@@ -93,15 +107,17 @@ export class ZooKeeper {
       connectTimeoutMs: o.connectTimeoutMs,
       renewSession: o.renewSession ?? true,
       resume: o.session,
+      tls: o.tls,
+      auth: o.auth,
       clock,
       random,
       logger: o.logger,
     });
-    const zk = new ZooKeeper(session, new Chroot(chroot));
+    const zk = new ZooKeeper(session, new Chroot(chroot), o.auth ? CREATOR_ALL_ACL : OPEN_ACL);
     session.start();
     try {
       await within(
-        zk.connected(o.signal),
+        zk.authenticated(o.signal),
         o.initialTimeoutMs ?? 30_000,
         'connecting to ZooKeeper',
         o.signal,
@@ -109,7 +125,7 @@ export class ZooKeeper {
       );
     } catch (error) {
       zk.destroy();
-      throw error;
+      throw explained(error, session.lastFailure);
     }
     return zk;
   }
@@ -275,6 +291,19 @@ export class ZooKeeper {
     this.session.stop('the client was destroyed');
   }
 
+  /** Resolves when a connection stands whose credentials the server took. */
+  private async authenticated(signal?: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.connected(signal);
+      try {
+        await this.session.authenticated;
+        return;
+      } catch (error) {
+        if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS')) throw error;
+      }
+    }
+  }
+
   private createRequest(
     at: string,
     data: Uint8Array | string,
@@ -288,7 +317,7 @@ export class ZooKeeper {
         writer
           .ustring(at)
           .buffer(data)
-          .vector(o.acl ?? OPEN_ACL, writeAcl)
+          .vector(o.acl ?? this.defaultAcl, writeAcl)
           .int(createFlags[o.mode ?? 'persistent']),
       decode: (reader) => ({ path: this.chroot.toCaller(reader.ustring()), stat: readStat(reader) }),
     };
@@ -316,6 +345,13 @@ export class ZooKeeper {
       return recover ? reply.catch(recover) : reply;
     });
   }
+}
+
+/** A deadline that passed says little: the last attempt tells what was wrong. */
+function explained(error: unknown, lastFailure: unknown): unknown {
+  if (!(error instanceof FlashmeshError && error.kind === 'deadline_exceeded') || !lastFailure) return error;
+  const text = `${error.message}; last failure: ${messageOf(lastFailure)}`;
+  return new FlashmeshError(error.kind, error.code, text, { cause: lastFailure });
 }
 
 /** The most bytes that it can take on the wire. */

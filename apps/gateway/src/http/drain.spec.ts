@@ -6,16 +6,17 @@ import { RequestDrain } from './drain.ts';
 describe('RequestDrain', () => {
   let server: FastifyInstance;
   let drain: RequestDrain;
-  let answer: (() => void) | undefined;
+  /** Answers of the slow requests that have arrived. */
+  let answers: (() => void)[];
   let port: number;
   const agent = new Agent({ keepAlive: true });
 
   beforeEach(async () => {
-    answer = undefined;
+    answers = [];
     server = fastify({ forceCloseConnections: true });
     drain = new RequestDrain(server);
     server.get('/now', async () => 'now');
-    server.get('/slow', () => new Promise((resolve) => (answer = () => resolve('done'))));
+    server.get('/slow', () => new Promise((resolve) => answers.push(() => resolve('done'))));
     await server.listen({ port: 0, host: '127.0.0.1' });
     port = (server.server.address() as AddressInfo).port;
   });
@@ -45,12 +46,12 @@ describe('RequestDrain', () => {
   it('lets a request under way end, and serves what still comes on connections that it then closes', async () => {
     expect((await get('/now')).connection).toBe('keep-alive');
     const slow = get('/slow');
-    while ((await get('/now')).status === 200 && !answer) await new Promise(setImmediate);
+    while (answers.length === 0) await new Promise(setImmediate);
     let over = false;
     const draining = drain.run(10_000).then(() => (over = true));
     const late = await get('/now');
     expect([late.status, late.connection, over]).toEqual([200, 'close', false]);
-    answer?.();
+    answers[0]?.();
     expect(await slow).toMatchObject({ status: 200, connection: 'close', text: 'done' });
     await draining;
     expect(over).toBe(true);
@@ -58,7 +59,7 @@ describe('RequestDrain', () => {
 
   it('gives up on a request that does not end', async () => {
     const slow = get('/slow').catch((error: unknown) => error);
-    while (!answer) await new Promise(setImmediate);
+    while (answers.length === 0) await new Promise(setImmediate);
     await drain.run(50);
     await server.close();
     expect(await slow).toHaveProperty('code', 'ECONNRESET');

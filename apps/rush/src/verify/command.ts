@@ -1,4 +1,4 @@
-import { numberFlag, parseFlags, required, urlFlag } from '@flashmesh/core';
+import { numberFlag, parseFlags, readPeerSecurity, required, urlFlag } from '@flashmesh/core';
 import { KafkaConnection } from '@flashmesh/messaging';
 import { createLogger } from '@flashmesh/telemetry';
 import { readAcceptedOrders } from '../accepted-orders.ts';
@@ -28,6 +28,7 @@ export async function verifyCommand(args: readonly string[]): Promise<number> {
       ? undefined
       : numberFlag('expect-confirmed', expected, { min: 0, max: 1e9, whole: true });
   const gateway = flags.gateway === undefined ? undefined : urlFlag('gateway', flags.gateway);
+  const security = readPeerSecurity('KAFKA');
   const accepted = flags.accepted === undefined ? [] : await readAcceptedOrders(flags.accepted);
   const logger = createLogger({
     service: 'rush',
@@ -35,7 +36,7 @@ export async function verifyCommand(args: readonly string[]): Promise<number> {
     level: 'warn',
     destination: { write: (line) => void process.stderr.write(line) },
   });
-  const kafka = new KafkaConnection({ brokers, clientId: 'rush-verify', logger });
+  const kafka = new KafkaConnection({ brokers, clientId: 'rush-verify', security, logger });
   try {
     const log = await awaitSettled(() => checkLog(kafka, accepted), waitMs);
     const rules = [...log.rules];

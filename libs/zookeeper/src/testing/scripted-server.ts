@@ -1,4 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { FrameDecoder } from '../frame-decoder.ts';
 import { JuteReader } from '../jute-reader.ts';
 import { JuteWriter } from '../jute-writer.ts';
@@ -22,8 +23,11 @@ export class ScriptedServer {
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
 
-  private constructor(script: (request: SeenRequest, server: ScriptedServer) => void) {
-    this.server = createServer({ noDelay: true }, (socket) => {
+  private constructor(
+    script: (request: SeenRequest, server: ScriptedServer) => void,
+    tls: { cert: Buffer; key: Buffer } | undefined,
+  ) {
+    const serve = (socket: Socket) => {
       this.sockets.add(socket);
       socket.on('error', () => undefined);
       socket.on('close', () => this.sockets.delete(socket));
@@ -37,13 +41,15 @@ export class ScriptedServer {
           this.greet(socket, body);
         }),
       );
-    });
+    };
+    this.server = tls ? createTlsServer(tls, serve) : createServer({ noDelay: true }, serve);
   }
 
   static async start(
     script: (request: SeenRequest, server: ScriptedServer) => void,
+    tls?: { cert: Buffer; key: Buffer },
   ): Promise<ScriptedServer> {
-    const scripted = new ScriptedServer(script);
+    const scripted = new ScriptedServer(script, tls);
     await new Promise<void>((resolve) => scripted.server.listen(0, '127.0.0.1', resolve));
     return scripted;
   }
