@@ -29,7 +29,7 @@ export function render(chart: string, o: RenderOptions = {}): Manifest[] {
   const { status, stdout, stderr } = template(chart, o);
   if (status !== 0) throw new Error(`helm template ${chart} failed:\n${stderr}`);
   return parseAllDocuments(stdout)
-    .map((document) => document.toJS() as Manifest)
+    .map((document) => document.toJS())
     .filter((object) => object !== null && object !== undefined);
 }
 

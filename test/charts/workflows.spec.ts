@@ -1,0 +1,172 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
+import type { Manifest } from './support.ts';
+
+const root = join(import.meta.dirname, '../..');
+const folder = join(root, '.github/workflows');
+const names = readdirSync(folder);
+const text = (name: string) => readFileSync(join(folder, name), 'utf8');
+// YAML 1.1 reads the key `on` as true; GitHub does not, and neither does this parser.
+const workflow = (name: string): Manifest => parse(text(name));
+const jobs = (name: string): [string, Manifest][] => Object.entries(workflow(name).jobs);
+const steps = (name: string): Manifest[] => jobs(name).flatMap(([, job]) => job.steps as Manifest[]);
+const scripts = (name: string) =>
+  steps(name)
+    .map(({ run }) => String(run ?? ''))
+    .join('\n');
+
+it('there are the three workflows', () => {
+  expect(names.sort()).toEqual(['ci.yml', 'deploy.yml', 'release.yml']);
+});
+
+describe.each(names)('%s', (name) => {
+  it('pins every action by its commit, and says which version that is', () => {
+    const lines = text(name)
+      .split('\n')
+      .filter((line) => /\buses:/.test(line));
+    expect(lines.length).toBeGreaterThan(0);
+    for (const line of lines) expect(line).toMatch(/uses: [\w-]+\/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+  });
+
+  it('grants nothing to all jobs, and to each job what it names, with a reason for every right', () => {
+    expect(workflow(name).permissions).toEqual({});
+    for (const [, job] of jobs(name)) expect(job.permissions).toBeDefined();
+    const grants = text(name)
+      .split('\n')
+      .filter((line) => /^\s+[\w-]+: (read|write)\b/.test(line));
+    for (const line of grants) expect(line).toMatch(/: (read|write) # \w/);
+  });
+
+  it('ends every job in time', () => {
+    for (const [, job] of jobs(name)) expect(job['timeout-minutes']).toBeGreaterThan(0);
+  });
+
+  it('lets no job of a matrix stop the others', () => {
+    const matrices = jobs(name).filter(([, job]) => job.strategy);
+    for (const [, job] of matrices) expect(job.strategy['fail-fast']).toBe(false);
+  });
+
+  it('is run once at a time', () => {
+    expect(workflow(name).concurrency.group).toBeTruthy();
+  });
+
+  it('leaves no credentials behind where it checks out', () => {
+    const checkouts = steps(name).filter(({ uses }) => String(uses).startsWith('actions/checkout@'));
+    for (const step of checkouts) expect(step.with['persist-credentials']).toBe(false);
+  });
+
+  it('puts no expression into a script, where it could become a command', () => {
+    expect(scripts(name)).not.toContain('${{');
+  });
+
+  it('calls scripts that are there and can be run', () => {
+    const called = scripts(name).match(/\btools\/[\w/.-]+\.(?:sh|ts)\b/g) ?? [];
+    for (const path of called) {
+      expect([path, existsSync(join(root, path))]).toEqual([path, true]);
+      const executable = (statSync(join(root, path)).mode & 0o111) !== 0;
+      expect([path, path.endsWith('.ts') || executable]).toEqual([path, true]);
+    }
+  });
+});
+
+describe('ci', () => {
+  it('cancels only what a newer push to a pull request has made worthless', () => {
+    expect(workflow('ci.yml').concurrency['cancel-in-progress']).toBe(
+      "${{ github.event_name == 'pull_request' }}",
+    );
+  });
+
+  it('builds the image of every app, as the release does', () => {
+    const apps = readdirSync(join(root, 'apps')).sort();
+    for (const name of ['ci.yml', 'release.yml']) {
+      const { app } = workflow(name).jobs.images.strategy.matrix as { app: string[] };
+      expect(app.toSorted()).toEqual(apps);
+    }
+  });
+
+  it('has one gate that waits for every other job and demands success, also where one was skipped', () => {
+    const { gate, ...others } = workflow('ci.yml').jobs as Record<string, Manifest>;
+    expect(gate.needs.toSorted()).toEqual(Object.keys(others).sort());
+    expect(gate.if).toBe('always()');
+    expect(gate.steps[0].run).toContain(`all(.[]; .result == "success")`);
+  });
+
+  it('upgrades what the base branch installs, as the deployer', () => {
+    const e2e = workflow('ci.yml').jobs.e2e.steps as Manifest[];
+    const deploys = e2e.filter(({ run }) => String(run).includes('tools/deploy/deploy.sh'));
+    expect(deploys.map(({ env }) => env.KUBECONFIG)).toEqual(
+      Array.from({ length: 2 }, () => '${{ runner.temp }}/deployer'),
+    );
+    expect(deploys[0].run).toContain('flashmesh default .local/base/helm');
+    expect(deploys[1].run).toBe('tools/deploy/deploy.sh flashmesh default helm');
+  });
+});
+
+describe('release', () => {
+  it('is made from a tag, and never cut off in the middle', () => {
+    expect(workflow('release.yml').on).toEqual({ push: { tags: ['v*'] } });
+    expect(workflow('release.yml').concurrency['cancel-in-progress']).toBe(false);
+  });
+
+  it('reads no cache that a pull request may have written', () => {
+    const build = steps('release.yml').find(({ id }) => id === 'build');
+    expect(build.with['no-cache']).toBe(true);
+    expect(text('release.yml')).not.toMatch(/cache-from|cache-to|cache: npm/);
+  });
+
+  it('builds for two architectures, with provenance and a list of what is in the image', () => {
+    const { with: build } = steps('release.yml').find(({ id }) => id === 'build');
+    expect(build.platforms).toBe('linux/amd64,linux/arm64');
+    expect(build.provenance).toBe('mode=max');
+    expect(build.sbom).toBe(true);
+  });
+
+  it('signs images and charts by digest', () => {
+    const signs = scripts('release.yml').match(/cosign sign .*/g);
+    expect(signs).toHaveLength(2);
+    for (const line of signs ?? []) expect(line).toMatch(/@\$(DIGEST|digest)"$/);
+  });
+});
+
+describe('deploy', () => {
+  const deploy = readFileSync(join(root, 'tools/deploy/deploy.sh'), 'utf8');
+
+  it('waits for the reviewers of the environment, and for an earlier deploy', () => {
+    const { on, concurrency, jobs } = workflow('deploy.yml');
+    expect(Object.keys(on)).toEqual(['workflow_dispatch', 'release']);
+    expect(on.release.types).toEqual(['published']);
+    expect(jobs.deploy.environment).toBe("${{ inputs.environment || 'production' }}");
+    expect(concurrency['cancel-in-progress']).toBe(false);
+  });
+
+  it('rolls a release back that does not become ready', () => {
+    for (const option of [
+      '--rollback-on-failure',
+      '--wait ',
+      '--wait-for-jobs',
+      '--timeout 15m',
+      '--history-max 10',
+    ]) {
+      expect(deploy).toContain(option);
+    }
+    expect(deploy).not.toMatch(/--force|--take-ownership|--no-hooks/);
+  });
+
+  it('tests each release after all are upgraded, and then buys something', () => {
+    const order = ['helm upgrade --install', 'helm test', 'smoke.sh" "$namespace"'].map((part) =>
+      deploy.lastIndexOf(part),
+    );
+    expect(order.every((at) => at > 0)).toBe(true);
+    expect(order).toEqual(order.toSorted((a, b) => a - b));
+  });
+
+  it('installs nothing that the release workflow of that tag did not sign', () => {
+    const run = (steps('deploy.yml') as { run?: string }[]).map((step) => step.run ?? '');
+    const verified = run.findIndex((script) => script.includes('cosign verify'));
+    expect(verified).toBeGreaterThan(0);
+    expect(run.findIndex((script) => script.includes('deploy.sh'))).toBeGreaterThan(verified);
+    expect(run[verified]).toContain('.github/workflows/release.yml@refs/tags/v$VERSION');
+  });
+});
