@@ -137,6 +137,7 @@ describe('layouts', () => {
     expect(annotations({ ...combined, clusterId })).toEqual({
       'flashmesh.io/quorum': 'combined-3',
       'flashmesh.io/cluster-id': clusterId,
+      'flashmesh.io/secure': 'false',
     });
     expect(annotations(separate)['flashmesh.io/quorum']).toBe('separate-3');
     expect(annotations(zookeeper)).toEqual({ 'flashmesh.io/quorum': 'zookeeper' });

@@ -60,6 +60,8 @@ GRPC_PORT: '50051'
 HEALTH_PORT: '8081'
 VERSION: {{ .Values.image.tag | default .Chart.AppVersion | quote }}
 DRAIN_TIMEOUT_MS: {{ .Values.drainTimeoutMs | int | quote }}
+# A whole shop that starts at once takes longer than one app.
+START_TIMEOUT_MS: '90000'
 # One arena of glibc's allocator: nobody here allocates in parallel.
 MALLOC_ARENA_MAX: '1'
 ZOOKEEPER: {{ include "flashmesh.zookeeperServers" . }}
@@ -73,6 +75,9 @@ KAFKA_CREATE_TOPICS: 'false'
 {{- if .Values.redis.sentinels }}
 REDIS_SENTINELS: {{ .Values.redis.sentinels }}
 REDIS_MASTER_NAME: {{ .Values.redis.masterName }}
+{{- if $secure }}
+REDIS_TLS: 'true'
+{{- end }}
 {{- else }}
 REDIS_URL: {{ printf "%s://%s" (ternary "rediss" "redis" $secure) .Values.redis.address }}
 {{- end }}
