@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { get as httpGet } from 'node:http';
+import { get as httpsGet } from 'node:https';
 import { eventually, type Cluster, type Forward } from './cluster.ts';
 
 /** An order on its way. */
@@ -77,16 +79,48 @@ export class Shop {
   }
 }
 
-/** The services that took part in a trace, by Jaeger's query API. */
-export async function servicesOf(jaeger: Forward, traceId: string): Promise<ReadonlySet<string>> {
-  const response = await fetch(`${jaeger.url}/api/traces/${traceId}`, {
-    signal: AbortSignal.timeout(10_000),
-  });
-  if (!response.ok) return new Set();
-  const { data } = (await response.json()) as {
-    data: { processes: Record<string, { serviceName: string }> }[];
-  };
-  return new Set(
-    data.flatMap(({ processes }) => Object.values(processes).map(({ serviceName }) => serviceName)),
-  );
+/** Jaeger's query API through a port-forward; over TLS where the release has a certificate. */
+export class Traces {
+  private readonly forward: Forward;
+  private readonly ca: string | undefined;
+
+  private constructor(forward: Forward, ca: string | undefined) {
+    this.forward = forward;
+    this.ca = ca;
+  }
+
+  static async open(cluster: Cluster): Promise<Traces> {
+    const secrets = await cluster.items('secrets', '--field-selector=metadata.name=jaeger-tls');
+    const ca = secrets.length > 0 ? await cluster.secret('jaeger-tls', 'ca.crt') : undefined;
+    return new Traces(await cluster.forward('service/jaeger', 16686), ca);
+  }
+
+  close(): void {
+    this.forward.close();
+  }
+
+  /** The services that took part in a trace; none while Jaeger does not know it. */
+  async servicesOf(traceId: string): Promise<ReadonlySet<string>> {
+    const { status, text } = await this.get(`/api/traces/${traceId}`);
+    if (status !== 200) return new Set();
+    const { data } = JSON.parse(text) as { data: { processes: Record<string, { serviceName: string }> }[] };
+    return new Set(
+      data.flatMap(({ processes }) => Object.values(processes).map(({ serviceName }) => serviceName)),
+    );
+  }
+
+  private get(path: string): Promise<{ status?: number; text: string }> {
+    const { ca, forward } = this;
+    const url = ca === undefined ? forward.url : forward.url.replace('http:', 'https:');
+    return new Promise((resolve, reject) => {
+      const request = ca === undefined ? httpGet : httpsGet;
+      request(`${url}${path}`, { ca, timeout: 10_000 }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () =>
+          resolve({ status: response.statusCode, text: Buffer.concat(chunks).toString() }),
+        );
+      }).on('error', reject);
+    });
+  }
 }

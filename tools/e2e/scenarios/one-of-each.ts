@@ -1,7 +1,7 @@
 import { type Checks, expect } from '../checks.ts';
 import { type Cluster, eventually, type KubeObject } from '../cluster.ts';
 import { Releases } from '../releases.ts';
-import { servicesOf, Shop } from '../shop.ts';
+import { Shop, Traces } from '../shop.ts';
 import { wrongValues } from './wrong-values.ts';
 
 /** Every service that has a part in an order. */
@@ -48,14 +48,14 @@ export async function nothingRefused(cluster: Cluster): Promise<void> {
 
 export async function tracedOrder(cluster: Cluster): Promise<string> {
   const shop = await Shop.open(cluster);
-  const jaeger = await cluster.forward('service/jaeger', 16686);
+  const traces = await Traces.open(cluster);
   try {
     const order = await shop.order(await shop.openSale(10));
     const state = await shop.ended(order);
     expect(state === 'CONFIRMED', `order ${order.id} ended ${state}`);
     let seen: ReadonlySet<string> = new Set();
     await eventually(`trace ${order.traceId} of every service`, 60, async () => {
-      seen = await servicesOf(jaeger, order.traceId);
+      seen = await traces.servicesOf(order.traceId);
       return services.every((service) => seen.has(service)) ? true : undefined;
     }).catch((error: unknown) => {
       throw new Error(`the trace has ${[...seen].join(', ') || 'nothing'}`, { cause: error });
@@ -63,7 +63,7 @@ export async function tracedOrder(cluster: Cluster): Promise<string> {
     return `${order.id} in ${seen.size} services`;
   } finally {
     shop.close();
-    jaeger.close();
+    traces.close();
   }
 }
 

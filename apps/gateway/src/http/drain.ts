@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 /** How often a drain looks whether it may end. */
 const LOOK_MS = 100;
 /** Connections that carry requests all the time have said one more by then, and were told to go elsewhere. */
-const FAREWELL_MS = 1500;
+const FAREWELL_MS = 3000;
 
 /**
  * Counts requests under way and, once told to, moves clients to other instances: every answer from then on closes its

@@ -47,6 +47,7 @@ export interface RushReport {
 }
 
 const SESSIONS_AT_ONCE = 64;
+const SESSION_ATTEMPTS = 10;
 /** Bounds what a gateway that answers nothing can pile up here. */
 const MAX_UNDER_WAY = 32_768;
 /** Failures that are told one by one. */
@@ -150,9 +151,20 @@ export async function rush(options: RushOptions): Promise<RushReport> {
   };
 }
 
-async function openSessions({ client, buyers }: RushOptions): Promise<Buyer[]> {
+async function openSessions({ client, buyers, clock = systemClock }: RushOptions): Promise<Buyer[]> {
   const limiter = new Limiter(SESSIONS_AT_ONCE);
-  return Promise.all(Array.from({ length: buyers }, () => limiter.run(() => client.openSession())));
+  /** A session costs nothing and belongs to nobody: who gets none asks again, before the rush begins. */
+  const open = async (): Promise<Buyer> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await client.openSession();
+      } catch (error) {
+        if (attempt === SESSION_ATTEMPTS) throw error;
+        await sleep(FIRST_PAUSE_MS, undefined, clock);
+      }
+    }
+  };
+  return Promise.all(Array.from({ length: buyers }, () => limiter.run(open)));
 }
 
 /** Spreads the declined payments evenly over the arrivals. */
