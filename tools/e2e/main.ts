@@ -10,6 +10,7 @@ import { loadImages } from './local-images.ts';
 import { charts } from './releases.ts';
 import { oneOfEach } from './scenarios/one-of-each.ts';
 import { threeOfEach } from './scenarios/three-of-each.ts';
+import { underLoad } from './scenarios/under-load.ts';
 import { variant } from './scenarios/variants.ts';
 
 type Scenario = (checks: Checks, admin: Cluster, deployer: Cluster) => Promise<void>;
@@ -17,6 +18,7 @@ type Scenario = (checks: Checks, admin: Cluster, deployer: Cluster) => Promise<v
 const scenarios: Readonly<Record<string, Scenario>> = {
   one: oneOfEach,
   three: threeOfEach,
+  load: underLoad,
   secure: (checks, admin, deployer) => variant(checks, admin, deployer, 'secure'),
   'zookeeper-mode': (checks, admin, deployer) => variant(checks, admin, deployer, 'zookeeper-mode'),
 };

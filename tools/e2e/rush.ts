@@ -63,5 +63,9 @@ async function reportOf(cluster: Cluster, pod: string): Promise<string> {
     const log = await cluster.kubectl('logs', pod, '--container', container, '--tail=40').catch(() => '');
     return `[${container}] ${log.trim()}`;
   });
-  return (await Promise.all(logs)).join('\n');
+  const { status } = JSON.parse(await cluster.kubectl('get', 'pod', pod, '-o', 'json')) as KubeObject;
+  const ends = [...status.initContainerStatuses, ...status.containerStatuses].map(
+    ({ name, state }: KubeObject) => `${name}: ${state.terminated?.reason ?? 'not ended'}`,
+  );
+  return [...(await Promise.all(logs)), ends.join(', ')].join('\n');
 }

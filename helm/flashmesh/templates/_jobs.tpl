@@ -33,7 +33,7 @@ flashmesh-gateway-client: 'true'
   securityContext:
     {{- include "common.containerSecurityContext" .root | nindent 4 }}
   resources:
-    {{- toYaml .root.Values.jobs.resources | nindent 4 }}
+    {{- toYaml (ternary .root.Values.rush.resources .root.Values.jobs.resources (eq .app "rush")) | nindent 4 }}
   volumeMounts:
     {{- include "flashmesh.volumeMounts" (dict "root" .root "kafkaOnly" true) | nindent 4 }}
 {{- end -}}

@@ -1,14 +1,11 @@
 import { type Checks, expect } from '../checks.ts';
-import { type Cluster, eventually } from '../cluster.ts';
+import type { Cluster } from '../cluster.ts';
 import { Releases } from '../releases.ts';
-import { runRush } from '../rush.ts';
 import { nothingRefused } from './one-of-each.ts';
 
 const MAX_SECONDS = 300;
-/** Orders a second. */
-const RATE = 200;
 
-/** What an operator does while buyers are there: upgrades, rolls back, restarts; and what a cluster does: deletes pods. */
+/** Three ZooKeeper servers, three brokers, two pods an app. */
 export async function threeOfEach(checks: Checks, admin: Cluster, deployer: Cluster): Promise<void> {
   const releases = new Releases(deployer, 'ha');
   const start = performance.now();
@@ -20,62 +17,6 @@ export async function threeOfEach(checks: Checks, admin: Cluster, deployer: Clus
     expect(seconds <= MAX_SECONDS, `it took ${seconds} s`);
     return `${seconds} s`;
   });
-  await checks.check(
-    `upgrade, rollback and restart under ${RATE} orders/s: no request fails, no rule breaks`,
-    () =>
-      runRush(deployer, releases, {
-        buyers: RATE * 150,
-        rate: RATE,
-        meanwhile: async () => {
-          await releases.upgrade('flashmesh', 'podAnnotations.changed=yes');
-          await deployer.helm('rollback', 'flashmesh', '--wait', '--timeout', '8m');
-          await restartApps(deployer);
-        },
-      }),
-  );
-  await checks.check(
-    `a pod of each kind deleted under ${RATE} orders/s: no request fails, no rule breaks`,
-    () =>
-      runRush(deployer, releases, {
-        buyers: RATE * 150,
-        rate: RATE,
-        meanwhile: () => deleteOneOfEach(deployer),
-      }),
-  );
   await checks.check('three of each: Pod Security restricted refused nothing', () => nothingRefused(admin));
   await checks.check('three of each: uninstalled', () => releases.uninstall());
-}
-
-async function restartApps(cluster: Cluster): Promise<void> {
-  await cluster.kubectl('rollout', 'restart', 'deployment', '--selector', 'app.kubernetes.io/name=flashmesh');
-  const deployments = await cluster.items('deployments', '--selector', 'app.kubernetes.io/name=flashmesh');
-  for (const { metadata } of deployments) {
-    await cluster.kubectl('rollout', 'status', `deployment/${metadata.name}`, '--timeout=300s');
-  }
-}
-
-/** Deletes one pod of every workload, each when the one before is whole again. */
-async function deleteOneOfEach(cluster: Cluster): Promise<void> {
-  const workloads = [...(await cluster.items('statefulsets')), ...(await cluster.items('deployments'))];
-  for (const { kind, metadata, spec } of workloads) {
-    const selector = Object.entries(spec.selector.matchLabels as Record<string, string>)
-      .map(([name, value]) => `${name}=${value}`)
-      .join(',');
-    const [victim] = await cluster.items('pods', '--selector', selector);
-    console.log(`     deleting ${victim.metadata.name}`);
-    await cluster.kubectl('delete', 'pod', victim.metadata.name as string, '--wait=false');
-    await eventually(`${kind} ${metadata.name} is whole again`, 180, async () => {
-      const pods = await cluster.items('pods', '--selector', selector);
-      const ready = pods.filter(
-        (pod) =>
-          pod.metadata.uid !== victim.metadata.uid &&
-          !pod.metadata.deletionTimestamp &&
-          pod.status.conditions?.some(
-            (condition: { type: string; status: string }) =>
-              condition.type === 'Ready' && condition.status === 'True',
-          ),
-      );
-      return ready.length >= (spec.replicas as number) ? true : undefined;
-    });
-  }
 }
