@@ -70,7 +70,7 @@ describe('the redis chart', () => {
     const { data } = find(objects, 'Secret', 'redis-auth');
     expect(Object.keys(data).toSorted()).toEqual(['admin', 'exporter', 'flashmesh', 'replica', 'sentinel']);
     const rest = JSON.stringify(objects.filter(({ kind }) => kind !== 'Secret'));
-    for (const password of Object.values(data) as string[]) {
+    for (const password of Object.values<string>(data)) {
       expect(rest).not.toContain(Buffer.from(password, 'base64').toString());
     }
   });

@@ -368,7 +368,9 @@ describe('network', () => {
     expect(ends(egress, 'to')).toEqual([dns, { peers: [servers], ports: [2281] }]);
     const { key, values } = podSelector.matchExpressions[0];
     const labels = podTemplates(objects).map((pod) => pod.metadata.labels);
-    expect(labels.map((label) => label[key]).toSorted()).toEqual(['server', ...values].toSorted());
+    expect(labels.map((label): string => label[key]).toSorted()).toEqual(
+      ['server', ...(values as string[])].toSorted(),
+    );
     for (const label of labels) expect(label).toMatchObject(podSelector.matchLabels);
   });
 
@@ -414,7 +416,10 @@ describe('security', () => {
     const mounted = podTemplates(objects).flatMap(({ spec }) =>
       spec.volumes.flatMap((volume: Manifest) => volume.secret?.secretName ?? []),
     );
-    expect([...new Set(mounted)].toSorted()).toEqual(['zookeeper-certificate', 'zookeeper-passwords']);
+    expect([...new Set<string>(mounted)].toSorted()).toEqual([
+      'zookeeper-certificate',
+      'zookeeper-passwords',
+    ]);
   });
 
   test('servers see no password but those they check', () => {

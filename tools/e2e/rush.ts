@@ -63,7 +63,7 @@ async function reportOf(cluster: Cluster, pod: string): Promise<string> {
     const log = await cluster.kubectl('logs', pod, '--container', container, '--tail=40').catch(() => '');
     return `[${container}] ${log.trim()}`;
   });
-  const { status } = JSON.parse(await cluster.kubectl('get', 'pod', pod, '-o', 'json')) as KubeObject;
+  const { status } = JSON.parse(await cluster.kubectl('get', 'pod', pod, '-o', 'json'));
   const ends = [...status.initContainerStatuses, ...status.containerStatuses].map(
     ({ name, state }: KubeObject) => `${name}: ${state.terminated?.reason ?? 'not ended'}`,
   );
