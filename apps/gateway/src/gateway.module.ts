@@ -6,6 +6,7 @@ import type { Logger } from '@flashmesh/telemetry';
 import { Injectable, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { Redis } from 'ioredis';
+import { AdaptiveLimit } from './admission/adaptive-limit.ts';
 import { Patience } from './admission/patience.ts';
 import { WaitingRoom } from './admission/waiting-room.ts';
 import { AdminToken } from './auth/admin.guard.ts';
@@ -23,6 +24,9 @@ import { CatalogController } from './rest/catalog.controller.ts';
 import { HealthController } from './rest/health.controller.ts';
 import { OrdersController } from './rest/orders.controller.ts';
 import { SessionsController } from './rest/sessions.controller.ts';
+
+/** Enough for the log to be written in batches, however slow everything is. */
+const MIN_IN_FLIGHT = 16;
 
 /** What the platform provides under names, for the factories below. */
 @Injectable()
@@ -67,8 +71,18 @@ class Platform {
     {
       provide: WaitingRoom,
       inject: [Platform],
-      useFactory: ({ env }: Platform) =>
-        new WaitingRoom({ maxActive: env.GATEWAY_MAX_IN_FLIGHT, maxWaiting: env.GATEWAY_MAX_WAITING }),
+      useFactory: ({ env, clock }: Platform) =>
+        new WaitingRoom({
+          limit: new AdaptiveLimit({
+            min: Math.min(MIN_IN_FLIGHT, env.GATEWAY_MAX_IN_FLIGHT),
+            max: env.GATEWAY_MAX_IN_FLIGHT,
+            targetMs: env.GATEWAY_TARGET_MS,
+            clock,
+          }),
+          maxWaiting: env.GATEWAY_MAX_WAITING,
+          maxWaitMs: env.GATEWAY_MAX_WAIT_MS,
+          clock,
+        }),
     },
     {
       provide: Patience,

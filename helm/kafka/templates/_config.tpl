@@ -30,8 +30,11 @@ The properties of a node that are the same on every pod: dict root, role (broker
 {{- $_ := set $p "listeners" (join "," $listeners) -}}
 {{- /* Topics are made by those who own them, with the partitions that they mean. */ -}}
 {{- $_ := set $p "auto.create.topics.enable" false -}}
+{{- /* Whoever makes the topics knows their defaults: the controllers. */ -}}
+{{- if not (and (eq .role "broker") (include "kafka.separate" $root)) -}}
 {{- $_ := set $p "num.partitions" $values.numPartitions -}}
 {{- $_ := set $p "default.replication.factor" $factor -}}
+{{- end -}}
 {{- $_ := set $p "min.insync.replicas" $minInSync -}}
 {{- if eq .role "broker" -}}
 {{- $_ := set $p "inter.broker.listener.name" "REPLICATION" -}}
@@ -41,6 +44,8 @@ The properties of a node that are the same on every pod: dict root, role (broker
 {{- $_ := set $p "transaction.state.log.min.isr" $minInSync -}}
 {{- $_ := set $p "transaction.state.log.num.partitions" $values.internalTopicPartitions -}}
 {{- if not $zk -}}
+{{- /* A quorum may form slowly on busy nodes; a broker that gives up after a minute only makes them busier. */ -}}
+{{- $_ := set $p "initial.broker.registration.timeout.ms" 300000 -}}
 {{- $_ := set $p "share.coordinator.state.topic.replication.factor" $factor -}}
 {{- $_ := set $p "share.coordinator.state.topic.min.isr" $minInSync -}}
 {{- $_ := set $p "share.coordinator.state.topic.num.partitions" $values.internalTopicPartitions -}}

@@ -1,25 +1,64 @@
+import { ManualClock } from '@flashmesh/core';
+import { jest } from '@jest/globals';
 import { WaitingRoom } from './waiting-room.ts';
 
 describe('WaitingRoom', () => {
+  function setUp(o: { limit: number; maxWaiting: number }) {
+    const clock = new ManualClock();
+    const limit = { value: o.limit, observe: jest.fn() };
+    const room = new WaitingRoom({ limit, maxWaiting: o.maxWaiting, maxWaitMs: 1000, clock });
+    const told: string[] = [];
+    const enter = (name: string) =>
+      room.enter({ admitted: () => told.push(name), refused: () => told.push(`not ${name}`) });
+    return { clock, limit, room, told, enter };
+  }
+
   it('admits in order of arrival, refuses beyond the line, and forgets who left it', () => {
-    const room = new WaitingRoom({ maxActive: 1, maxWaiting: 2 });
-    const admitted: string[] = [];
-    const enter = (name: string) => room.enter(() => admitted.push(name));
+    const { room, told, enter } = setUp({ limit: 1, maxWaiting: 2 });
     const first = enter('first');
     const second = enter('second');
     const third = enter('third');
-    expect([enter('fourth'), admitted, room.running, room.waiting]).toEqual([undefined, ['first'], 1, 2]);
-    second?.leave();
-    first?.leave();
-    expect([admitted, room.running, room.waiting]).toEqual([['first', 'third'], 1, 0]);
-    third?.leave();
+    enter('fourth');
+    expect([told, room.running, room.waiting]).toEqual([['first', 'not fourth'], 1, 2]);
+    second.leave();
+    first.leave();
+    expect([told.at(-1), room.running, room.waiting]).toEqual(['third', 1, 0]);
+    third.leave();
     expect(room.running).toBe(0);
     enter('fifth');
-    expect(admitted).toEqual(['first', 'third', 'fifth']);
+    expect(told.at(-1)).toBe('fifth');
   });
 
-  it('refuses limits that are none', () => {
-    expect(() => new WaitingRoom({ maxActive: 0, maxWaiting: 1 })).toThrow(RangeError);
-    expect(() => new WaitingRoom({ maxActive: 1, maxWaiting: 0.5 })).toThrow(RangeError);
+  it('refuses who has waited too long, and nobody else', async () => {
+    const { clock, room, told, enter } = setUp({ limit: 1, maxWaiting: 10 });
+    const first = enter('first');
+    enter('second');
+    await clock.advance(600);
+    enter('third');
+    await clock.advance(500);
+    expect([told, room.waiting]).toEqual([['first', 'not second'], 1]);
+    first.leave();
+    expect(told.at(-1)).toBe('third');
+    await clock.advance(2000);
+    expect([told.length, clock.pending]).toEqual([3, 0]);
+  });
+
+  it('follows the limit as it falls and rises, and tells it how each request ended', async () => {
+    const { clock, limit, room, told, enter } = setUp({ limit: 2, maxWaiting: 10 });
+    const first = enter('first');
+    const second = enter('second');
+    enter('third');
+    enter('fourth');
+    limit.value = 1;
+    await clock.advance(10);
+    first.leave(true);
+    expect([room.running, limit.observe.mock.calls]).toEqual([1, [[0, 2, true]]]);
+    limit.value = 3;
+    second.leave();
+    expect([told, room.running]).toEqual([['first', 'second', 'third', 'fourth'], 2]);
+  });
+
+  it('refuses bounds that are none', () => {
+    expect(() => setUp({ limit: 1, maxWaiting: 0.5 })).toThrow(RangeError);
   });
 });

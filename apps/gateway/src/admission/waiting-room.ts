@@ -1,30 +1,48 @@
-import { requirePositiveInteger } from '@flashmesh/core';
+import { type Clock, requirePositiveInteger, type Timer } from '@flashmesh/core';
+import type { AdaptiveLimit } from './adaptive-limit.ts';
 
-/** How many may be in, and how many may wait to get in. */
+/** How many may be in, how many may wait to get in, and for how long. */
 export interface WaitingRoomOptions {
-  readonly maxActive: number;
+  readonly limit: Pick<AdaptiveLimit, 'value' | 'observe'>;
   readonly maxWaiting: number;
+  /** In milliseconds. */
+  readonly maxWaitMs: number;
+  readonly clock: Clock;
 }
 
 /** A place, or a place in the line. */
 export interface Place {
-  /** Gives the place up, or leaves the line. Once. */
-  leave(): void;
+  /** Gives the place up, or leaves the line; `failed` when what was done there failed. Once. */
+  leave(failed?: boolean): void;
+}
+
+/** Who wants to get in: exactly one of the two is called, unless they leave the line before. */
+export interface Visitor {
+  admitted(): void;
+  /** The line was full, or too slow. */
+  refused(): void;
+}
+
+interface Waiter {
+  readonly visitor: Visitor;
+  readonly until: number;
+  startedAt: number | undefined;
 }
 
 /**
- * Admission in order of arrival: some are in, some more wait, and whoever comes beyond that is refused at once. So what is
- * behind is never asked more at a time than it can answer soon, a burst is evened out, and the wait is bounded.
+ * Admission in order of arrival: some are in, some more wait, and whoever comes beyond that, or waits too long, is refused. So
+ * what is behind is never asked more at a time than it can answer soon, a burst is evened out, and the wait is bounded.
  */
 export class WaitingRoom {
   private readonly options: WaitingRoomOptions;
-  private readonly line = new Set<() => void>();
+  private readonly line = new Set<Waiter>();
   private active = 0;
+  private timer: Timer | undefined;
 
-  /** @throws RangeError when a limit is not a positive integer. */
+  /** @throws RangeError when a bound is not a positive integer. */
   constructor(options: WaitingRoomOptions) {
-    requirePositiveInteger('maxActive', options.maxActive);
     requirePositiveInteger('maxWaiting', options.maxWaiting);
+    requirePositiveInteger('maxWaitMs', options.maxWaitMs);
     this.options = options;
   }
 
@@ -38,36 +56,55 @@ export class WaitingRoom {
     return this.line.size;
   }
 
-  /** Calls `admitted` now or when it is its turn; `undefined` when even the line is full. */
-  enter(admitted: () => void): Place | undefined {
-    if (this.active < this.options.maxActive) {
-      this.active++;
-      admitted();
-      return { leave: () => this.next() };
+  /** Admits now or when it is its turn; refuses now when the line is full, or later when the turn does not come in time. */
+  enter(visitor: Visitor): Place {
+    const { limit, maxWaiting, maxWaitMs, clock } = this.options;
+    const waiter: Waiter = { visitor, until: clock.monotonic() + maxWaitMs, startedAt: undefined };
+    if (this.line.size === 0 && this.active < limit.value) this.admit(waiter);
+    else if (this.line.size >= maxWaiting) visitor.refused();
+    else {
+      this.line.add(waiter);
+      this.watch();
     }
-    if (this.line.size >= this.options.maxWaiting) return undefined;
-    let inside = false;
-    const turn = () => {
-      inside = true;
-      admitted();
-    };
-    this.line.add(turn);
     return {
-      leave: () => {
-        if (inside) this.next();
-        else this.line.delete(turn);
+      leave: (failed = false) => {
+        if (waiter.startedAt === undefined) this.line.delete(waiter);
+        else {
+          limit.observe(waiter.startedAt, this.active, failed);
+          this.active--;
+          this.letIn();
+        }
       },
     };
   }
 
-  /** The place goes straight to the first in line. */
-  private next(): void {
-    const [turn] = this.line;
-    if (!turn) {
-      this.active--;
-      return;
+  private admit(waiter: Waiter): void {
+    waiter.startedAt = this.options.clock.monotonic();
+    this.active++;
+    waiter.visitor.admitted();
+  }
+
+  private letIn(): void {
+    for (const waiter of this.line) {
+      if (this.active >= this.options.limit.value) return;
+      this.line.delete(waiter);
+      this.admit(waiter);
     }
-    this.line.delete(turn);
-    turn();
+  }
+
+  /** Looks again when the first in line has waited for too long; the others came later. */
+  private watch(): void {
+    const [first] = this.line;
+    if (this.timer || !first) return;
+    const { clock } = this.options;
+    this.timer = clock.after(Math.max(first.until - clock.monotonic(), 1), () => {
+      this.timer = undefined;
+      for (const waiter of this.line) {
+        if (waiter.until > clock.monotonic()) break;
+        this.line.delete(waiter);
+        waiter.visitor.refused();
+      }
+      this.watch();
+    });
   }
 }

@@ -28,7 +28,12 @@ import { SessionsController } from './sessions.controller.ts';
 const clock = new ManualClock();
 const logger = { error: () => undefined, debug: () => undefined } as unknown as Logger;
 const tokens = new BuyerTokens({ secret: 'a secret of the shop', ttlSeconds: 60, clock });
-const room = new WaitingRoom({ maxActive: 1, maxWaiting: 1 });
+const room = new WaitingRoom({
+  limit: { value: 1, observe: () => undefined },
+  maxWaiting: 1,
+  maxWaitMs: 1000,
+  clock,
+});
 // What fails is told at once; waiting has a spec of its own.
 const patience = new Patience({ budgetMs: 1, clock });
 const changes = new OrderChanges();
