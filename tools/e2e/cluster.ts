@@ -103,7 +103,7 @@ export async function eventually<T>(
       last = error;
     }
     if (performance.now() > deadline) throw new Error(`${what}: not within ${seconds} s`, { cause: last });
-    await pause(500);
+    await pause(2000);
   }
 }
 

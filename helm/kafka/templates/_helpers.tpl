@@ -28,7 +28,7 @@ combined-{{ .Values.replicas }}
 {{- end -}}
 {{- end -}}
 
-{{/* Voters are fixed names, so that a controller may lose its address, or its volume, and come back as itself. */}}
+{{/* Voters are fixed names, so that a controller may change its address and come back as itself. */}}
 {{- define "kafka.voters" -}}
 {{- $name := include "common.fullname" . -}}
 {{- $voters := list -}}
