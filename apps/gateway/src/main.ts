@@ -27,10 +27,14 @@ await runService({
     configure(app) {
       const server = (app as NestFastifyApplication).getHttpAdapter().getInstance();
       const drain = new RequestDrain(server);
-      admitOrders(server, app.get(WaitingRoom));
+      const room = app.get(WaitingRoom);
+      admitOrders(server, room);
       traceRequests(server);
       serveDocs(server, () => openApiDocument(app));
-      return (timeoutMs) => drain.run(timeoutMs);
+      return (timeoutMs) => {
+        room.close();
+        return drain.run(timeoutMs);
+      };
     },
   },
 });

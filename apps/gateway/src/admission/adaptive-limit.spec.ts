@@ -6,21 +6,40 @@ describe('AdaptiveLimit', () => {
     const clock = new ManualClock();
     return { clock, limit: new AdaptiveLimit({ min: 8, max: 100, targetMs: 1000, clock }) };
   };
+  /** So many requests end, that began then. */
+  const end = (
+    limit: AdaptiveLimit,
+    count: number,
+    startedAt: number,
+    o = { underWay: 100, failed: false },
+  ) => {
+    for (let i = 0; i < count; i++) limit.observe(startedAt, o.underWay, o.failed);
+  };
 
   it('shrinks once for all that were under way together', async () => {
     const { clock, limit } = setUp();
     await clock.advance(2000);
-    for (let i = 0; i < 100; i++) limit.observe(0, 100, false);
+    end(limit, 199, 0);
     expect(limit.value).toBe(80);
     await clock.advance(2000);
-    limit.observe(2000, 80, false);
+    end(limit, 80, 2000);
     expect(limit.value).toBe(64);
+  });
+
+  it('does not shrink for some that are slow', async () => {
+    const { clock, limit } = setUp();
+    await clock.advance(2000);
+    for (let i = 0; i < 10; i++) {
+      end(limit, 30, 0);
+      end(limit, 70, 1500);
+    }
+    expect(limit.value).toBe(100);
   });
 
   it('shrinks for failures, however fast, and never below its bound', async () => {
     const { clock, limit } = setUp();
     for (let i = 0; i < 50; i++) {
-      limit.observe(clock.monotonic(), 10, true);
+      end(limit, 100, clock.monotonic(), { underWay: 100, failed: true });
       await clock.advance(1);
     }
     expect(limit.value).toBe(8);
@@ -28,31 +47,29 @@ describe('AdaptiveLimit', () => {
 
   it('grows while it is used, up to its bound, and not while it is not', async () => {
     const { clock, limit } = setUp();
-    limit.observe(0, 100, true);
-    limit.observe(clock.monotonic(), 10, false);
+    end(limit, 100, 0, { underWay: 100, failed: true });
+    await clock.advance(1);
+    end(limit, 80, 1, { underWay: 10, failed: false });
     expect(limit.value).toBe(80);
-    for (let i = 0; i < 80; i++) limit.observe(clock.monotonic(), 80, false);
-    expect(limit.value).toBeGreaterThanOrEqual(83);
-    for (let i = 0; i < 2000; i++) limit.observe(clock.monotonic(), 100, false);
+    end(limit, 80, 1);
+    expect(limit.value).toBe(84);
+    end(limit, 2000, 1);
     expect(limit.value).toBe(100);
   });
 
-  /** A server with a fixed capacity, asked by ever more buyers than it can serve. */
   it('keeps the latency of a slower server near the target, where a fixed limit would not', () => {
-    const { limit } = setUp();
-    const capacityPerMs = 0.02;
-    let latency = 0;
+    // A server of 20 requests a second, asked as often as the limit allows: each round takes what the queue makes it take.
     let now = 0;
     const clock = { monotonic: () => now } as ManualClock;
-    const own = new AdaptiveLimit({ min: 8, max: 100, targetMs: 1000, clock });
-    for (let i = 0; i < 500; i++) {
-      latency = own.value / capacityPerMs;
+    const limit = new AdaptiveLimit({ min: 8, max: 100, targetMs: 1000, clock });
+    const latency = () => limit.value / 0.02;
+    expect(latency()).toBe(5000);
+    for (let round = 0; round < 100; round++) {
       const startedAt = now;
-      now += latency;
-      own.observe(startedAt, own.value, false);
+      now += latency();
+      end(limit, limit.value, startedAt, { underWay: limit.value, failed: false });
     }
-    expect(latency).toBeLessThan(1500);
-    expect(limit.value / capacityPerMs).toBe(5000);
+    expect(latency()).toBeLessThan(1500);
   });
 
   it('refuses bounds that are none', () => {

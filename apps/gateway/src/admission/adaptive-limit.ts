@@ -11,18 +11,24 @@ export interface AdaptiveLimitOptions {
 }
 
 const BACKOFF = 0.8;
-/** How much the limit grows in the time of one request, while it is used. */
+/** How much the limit grows when as many requests as it allows have ended in time. */
 const GROWTH = 4;
+const MIN_WINDOW = 10;
 
 /**
  * How many requests may be under way: additive increase, multiplicative decrease by what they take, as TCP does it. When what is
  * behind gets slower (an upgrade takes its processor, a broker fails over), a fixed number of requests would each take so
  * much longer that they time out, and all work done for them would be lost; fewer at a time are answered.
+ *
+ * Judged by the half: as many requests as were under way are looked at together, and the limit falls when more than half of
+ * them were slow or failed. A few slow ones there are always, and fewer at a time would not make them faster.
  */
 export class AdaptiveLimit {
   private readonly options: AdaptiveLimitOptions;
   private current: number;
-  private decreasedAt = Number.NEGATIVE_INFINITY;
+  private ended = 0;
+  private bad = 0;
+  private windowFrom = Number.NEGATIVE_INFINITY;
 
   /** @throws RangeError when a bound is not a positive integer, or `min` is above `max`. */
   constructor(options: AdaptiveLimitOptions) {
@@ -46,15 +52,20 @@ export class AdaptiveLimit {
    * @param failed it was answered with a failure, however fast.
    */
   observe(startedAt: number, underWay: number, failed: boolean): void {
+    // Those that were let in before the last decision say nothing about the limit of now.
+    if (startedAt < this.windowFrom) return;
     const { min, max, targetMs, clock } = this.options;
     const now = clock.monotonic();
-    if (failed || now - startedAt > targetMs) {
-      // Those that were let in before the last decrease say nothing about the limit of now.
-      if (startedAt < this.decreasedAt) return;
+    this.ended++;
+    if (failed || now - startedAt > targetMs) this.bad++;
+    if (this.ended < Math.max(MIN_WINDOW, this.value)) return;
+    if (this.bad * 2 > this.ended) {
       this.current = Math.max(min, this.current * BACKOFF);
-      this.decreasedAt = now;
+      this.windowFrom = now;
     } else if (underWay * 2 >= this.current) {
-      this.current = Math.min(max, this.current + GROWTH / this.current);
+      this.current = Math.min(max, this.current + GROWTH);
     }
+    this.ended = 0;
+    this.bad = 0;
   }
 }

@@ -58,6 +58,23 @@ describe('WaitingRoom', () => {
     expect([told, room.running]).toEqual([['first', 'second', 'third', 'fourth'], 2]);
   });
 
+  it('refuses the line when it closes, and keeps who is in', () => {
+    const { clock, room, told, enter } = setUp({ limit: 1, maxWaiting: 10 });
+    const first = enter('first');
+    enter('second');
+    room.close();
+    enter('third');
+    expect([told, room.running, room.waiting, clock.pending]).toEqual([
+      ['first', 'not second', 'not third'],
+      1,
+      0,
+      0,
+    ]);
+    first.leave();
+    enter('fourth');
+    expect(told.at(-1)).toBe('fourth');
+  });
+
   it('refuses bounds that are none', () => {
     expect(() => setUp({ limit: 1, maxWaiting: 0.5 })).toThrow(RangeError);
   });

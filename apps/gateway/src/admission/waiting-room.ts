@@ -38,6 +38,7 @@ export class WaitingRoom {
   private readonly line = new Set<Waiter>();
   private active = 0;
   private timer: Timer | undefined;
+  private closed = false;
 
   /** @throws RangeError when a bound is not a positive integer. */
   constructor(options: WaitingRoomOptions) {
@@ -61,7 +62,7 @@ export class WaitingRoom {
     const { limit, maxWaiting, maxWaitMs, clock } = this.options;
     const waiter: Waiter = { visitor, until: clock.monotonic() + maxWaitMs, startedAt: undefined };
     if (this.line.size === 0 && this.active < limit.value) this.admit(waiter);
-    else if (this.line.size >= maxWaiting) visitor.refused();
+    else if (this.closed || this.line.size >= maxWaiting) visitor.refused();
     else {
       this.line.add(waiter);
       this.watch();
@@ -76,6 +77,17 @@ export class WaitingRoom {
         }
       },
     };
+  }
+
+  /**
+   * This instance stops: refuses everybody in line, whose turn might not come in time, and from now on whoever would have to
+   * wait. Those who are in stay in.
+   */
+  close(): void {
+    this.closed = true;
+    this.timer?.cancel();
+    for (const { visitor } of this.line) visitor.refused();
+    this.line.clear();
   }
 
   private admit(waiter: Waiter): void {
