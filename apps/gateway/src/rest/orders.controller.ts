@@ -29,7 +29,7 @@ import { present, viewOrder } from './views.ts';
  * Long enough for a shop that is slow and not away: giving up early and asking again would make it slower. Short enough to turn from an
  * instance that froze within the buyer's patience.
  */
-const PLACE_ORDER_DEADLINE_MS = 5000;
+const PLACE_ORDER_DEADLINE_MS = 10_000;
 
 /** Where an order begins: the buyer's request goes to the order service, which answers when the order is durable. */
 @Controller('api/orders')
