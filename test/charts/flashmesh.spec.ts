@@ -55,10 +55,10 @@ describe('the flashmesh chart', () => {
 
   it('gives the gateway time to leave its Service, and every app time for its drain', () => {
     const objects = render(chart, { values: { drainTimeoutMs: 20_000 } });
-    expect(container(objects, 'gateway').lifecycle.preStop.sleep.seconds).toBe(5);
+    expect(container(objects, 'gateway').lifecycle.preStop.sleep.seconds).toBe(10);
     expect(container(objects, 'order').lifecycle).toBeUndefined();
     for (const app of apps) {
-      expect(deployment(objects, app).spec.template.spec.terminationGracePeriodSeconds).toBe(50);
+      expect(deployment(objects, app).spec.template.spec.terminationGracePeriodSeconds).toBe(55);
     }
   });
 

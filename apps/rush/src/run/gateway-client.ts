@@ -58,7 +58,7 @@ export class GatewayClient {
       pipelining: 1,
       headersTimeout: TIMEOUT_MS,
       bodyTimeout: TIMEOUT_MS,
-      connect: { timeout: 5000 },
+      connect: { timeout: TIMEOUT_MS },
     });
   }
 
