@@ -32,8 +32,9 @@ await runService({
       traceRequests(server);
       serveDocs(server, () => openApiDocument(app));
       return (timeoutMs) => {
+        const drained = drain.run(timeoutMs);
         room.close();
-        return drain.run(timeoutMs);
+        return drained;
       };
     },
   },

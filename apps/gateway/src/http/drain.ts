@@ -3,8 +3,11 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 /** How often a drain looks whether it may end. */
 const LOOK_MS = 100;
-/** Connections that carry requests all the time have said one more by then, and were told to go elsewhere. */
-const FAREWELL_MS = 3000;
+/**
+ * Looks in a row without a request before it does. Counted and not timed: each look lets the event loop read what has arrived, also
+ * when a busy node lets it turn only once a second. A connection that is closed with an unread request on it is a failed request.
+ */
+const QUIET_LOOKS = 20;
 
 /**
  * Counts requests under way and, once told to, moves clients to other instances: every answer from then on closes its
@@ -12,17 +15,17 @@ const FAREWELL_MS = 3000;
  * as long as the buyer looks, and reconnect by themselves.
  */
 export class RequestDrain {
-  private readonly server: FastifyInstance;
   private readonly clock: Clock;
   private active = 0;
+  private seen = 0;
   private draining = false;
 
   constructor(server: FastifyInstance, clock: Clock = systemClock) {
-    this.server = server;
     this.clock = clock;
     server.addHook('onRequest', (request, reply, done) => {
       if (isStream(request)) return done();
       this.active++;
+      this.seen++;
       reply.raw.once('close', () => this.active--);
       return done();
     });
@@ -33,18 +36,17 @@ export class RequestDrain {
   }
 
   /**
-   * Resolves when no request is under way and the idle connections are closed, or after `timeoutMs`. New requests are served
-   * meanwhile: whoever sends them did not know yet.
+   * Resolves when no request is under way and none has come for a while, or after `timeoutMs`. New requests are served meanwhile:
+   * whoever sends them did not know yet.
    */
   async run(timeoutMs: number): Promise<void> {
     this.draining = true;
-    const start = this.clock.monotonic();
-    const elapsed = () => this.clock.monotonic() - start;
-    await sleep(Math.min(FAREWELL_MS, timeoutMs), undefined, this.clock);
-    this.server.server.closeIdleConnections();
-    while (this.active > 0 && elapsed() < timeoutMs) {
+    const deadline = this.clock.monotonic() + timeoutMs;
+    let { seen } = this;
+    for (let quiet = 0; quiet < QUIET_LOOKS && this.clock.monotonic() < deadline; quiet++) {
       await sleep(LOOK_MS, undefined, this.clock);
-      this.server.server.closeIdleConnections();
+      if (this.active > 0 || this.seen !== seen) quiet = -1;
+      ({ seen } = this);
     }
   }
 }
