@@ -26,7 +26,7 @@ import { OrdersController } from './rest/orders.controller.ts';
 import { SessionsController } from './rest/sessions.controller.ts';
 
 /** Enough for the log to be written in batches, however slow everything is. */
-const MIN_IN_FLIGHT = 16;
+const MIN_IN_FLIGHT = 4;
 
 /** What the platform provides under names, for the factories below. */
 @Injectable()

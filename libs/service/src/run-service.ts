@@ -20,6 +20,7 @@ import { connectDependencies, type Dependencies } from './dependencies.ts';
 import { type BaseEnv, loadEnv, type ServiceEnv } from './env.ts';
 import { Health, HealthServer } from './health.ts';
 import { ShutdownStack } from './shutdown.ts';
+import { SocketGuard } from './socket-guard.ts';
 import { tokens } from './tokens.ts';
 import { TransportGroup } from './transport-group.ts';
 
@@ -82,6 +83,7 @@ export async function runService<S extends z.ZodRawShape>(options: ServiceOption
   });
   const shutdown = new ShutdownStack(logger, env.DRAIN_TIMEOUT_MS + STEP_GRACE_MS);
   stopOnSignals(shutdown, logger);
+  new SocketGuard({ logger });
   try {
     await start(options, env, logger, shutdown);
     logger.info({ ms: Math.round(systemClock.monotonic() - startedAt) }, 'ready');

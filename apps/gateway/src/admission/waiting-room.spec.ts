@@ -58,7 +58,7 @@ describe('WaitingRoom', () => {
     expect([told, room.running]).toEqual([['first', 'second', 'third', 'fourth'], 2]);
   });
 
-  it('refuses the line when it closes, and keeps who is in', () => {
+  it('refuses the line and newcomers when it closes, and keeps who is in', () => {
     const { clock, room, told, enter } = setUp({ limit: 1, maxWaiting: 10 });
     const first = enter('first');
     enter('second');
@@ -72,7 +72,7 @@ describe('WaitingRoom', () => {
     ]);
     first.leave();
     enter('fourth');
-    expect(told.at(-1)).toBe('fourth');
+    expect(told.at(-1)).toBe('not fourth');
   });
 
   it('refuses bounds that are none', () => {

@@ -61,8 +61,9 @@ export class WaitingRoom {
   enter(visitor: Visitor): Place {
     const { limit, maxWaiting, maxWaitMs, clock } = this.options;
     const waiter: Waiter = { visitor, until: clock.monotonic() + maxWaitMs, startedAt: undefined };
-    if (this.line.size === 0 && this.active < limit.value) this.admit(waiter);
-    else if (this.closed || this.line.size >= maxWaiting) visitor.refused();
+    if (this.closed) visitor.refused();
+    else if (this.line.size === 0 && this.active < limit.value) this.admit(waiter);
+    else if (this.line.size >= maxWaiting) visitor.refused();
     else {
       this.line.add(waiter);
       this.watch();
@@ -80,8 +81,8 @@ export class WaitingRoom {
   }
 
   /**
-   * This instance stops: refuses everybody in line, whose turn might not come in time, and from now on whoever would have to
-   * wait. Those who are in stay in.
+   * This instance stops: refuses everybody in line, and whoever comes from now on. Those who are in stay in, and so they are all done
+   * after the time that one of them may take.
    */
   close(): void {
     this.closed = true;

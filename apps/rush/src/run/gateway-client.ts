@@ -44,6 +44,8 @@ export interface OrderAnswer {
 
 /** Above what a gateway takes in at a time: an arrival must not wait here for an earlier one's answer. */
 const CONNECTIONS = 4096;
+/** An idle connection is soon closed here: one that a stopping gateway closes may just be taken for the next request. */
+const IDLE_MS = 1000;
 /** Above what a gateway lets a buyer wait. */
 const TIMEOUT_MS = 40_000;
 
@@ -56,6 +58,8 @@ export class GatewayClient {
     this.pool = new Pool(new URL(gateway).origin, {
       connections: CONNECTIONS,
       pipelining: 1,
+      keepAliveTimeout: IDLE_MS,
+      keepAliveMaxTimeout: IDLE_MS,
       headersTimeout: TIMEOUT_MS,
       bodyTimeout: TIMEOUT_MS,
       connect: { timeout: TIMEOUT_MS },
