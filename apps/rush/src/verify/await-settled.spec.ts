@@ -33,6 +33,11 @@ describe('awaitSettled', () => {
     expect(await run(looks)).toMatchObject({ result: { ok: true }, count: 3 });
   });
 
+  it('looks on as long as orders end, however long it takes', async () => {
+    const looks = [9, 8, 8, 7, 7, 6, 5, 5, 4].map((open, index) => look(false, open, index));
+    expect(await run([...looks, look(true, 0, 10)], 3000)).toMatchObject({ result: { ok: true }, count: 10 });
+  });
+
   it('gives up on what is broken for good as soon as the log is quiet', async () => {
     expect(await run([look(false, 0, 5), look(false, 0, 6), look(false, 0, 6)])).toMatchObject({
       result: { ok: false },
