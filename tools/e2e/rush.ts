@@ -35,10 +35,12 @@ export async function runRush(cluster: Cluster, releases: Releases, o: RushOptio
   );
   await cluster.apply(rendered.replace(/^  name: flashmesh-rush-1$/m, `  name: ${name}`));
   try {
-    const pod = await eventually('the buyers begin', 180, async () => {
+    const pod = await eventually('the buyers begin', 300, async () => {
       const [found] = await podsOf(cluster, name);
-      const run = found?.status?.initContainerStatuses?.find((status: KubeObject) => status.name === 'run');
-      return run?.state?.running || run?.state?.terminated ? (found.metadata.name as string) : undefined;
+      const pod = found?.metadata?.name as string | undefined;
+      // There is no log before the container runs.
+      const log = pod && (await cluster.kubectl('logs', pod, '--container', 'run').catch(() => ''));
+      return log?.includes('buyers are ready') ? pod : undefined;
     });
     await o.meanwhile();
     const phase = await eventually('the rush ends', 900, async () => {

@@ -4,10 +4,11 @@ import { type Clock, FlashmeshError, unavailable } from '@flashmesh/core';
 import { InjectClient, type MeshClient } from '@flashmesh/rpc';
 import { InjectClock } from '@flashmesh/service';
 import { Injectable } from '@nestjs/common';
+import { busy } from './busy.ts';
+
 
 /** How long a verdict is good for: short enough to notice that units came back, long enough to spare inventory a rush. */
 const VERDICT_TTL_MS = 50;
-const BUSY_RETRY_AFTER_MS = 1000;
 
 /** Asks inventory whether an order has a chance; orders that want the same at the same moment share the question. */
 @Injectable()
@@ -47,14 +48,7 @@ export class Admission {
       case inventory.Admission.SOLD_OUT:
         throw new FlashmeshError('failed_precondition', 'SOLD_OUT', `${sku} is sold out`);
       case inventory.Admission.BUSY:
-        throw new FlashmeshError(
-          'resource_exhausted',
-          'BUSY',
-          'more orders wait than can be worked off soon',
-          {
-            retryAfterMs: BUSY_RETRY_AFTER_MS,
-          },
-        );
+        throw busy();
       case inventory.Admission.UNKNOWN_SKU:
       case inventory.Admission.UNSPECIFIED:
       case inventory.Admission.UNRECOGNIZED:

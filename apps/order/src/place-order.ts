@@ -1,6 +1,6 @@
 import type { catalog, order } from '@flashmesh/contracts';
 import { type Clock, FlashmeshError } from '@flashmesh/core';
-import { InjectClock } from '@flashmesh/service';
+import { InjectClock, InjectEnv } from '@flashmesh/service';
 import { traceparentOf } from '@flashmesh/telemetry';
 import { Injectable } from '@nestjs/common';
 import { Admission } from './admission.ts';
@@ -8,6 +8,7 @@ import type { OrderRecord, PlacedOrder } from './domain/order.ts';
 import { fingerprintOf, orderIdOf } from './domain/order-id.ts';
 import { checkRequest } from './domain/request.ts';
 import { orderableItem } from './domain/sale-rules.ts';
+import type { OrderEnv } from './env.ts';
 import { OrderLog } from './order-log.ts';
 import { Presence } from './presence.ts';
 import { SaleDirectory } from './sale-directory.ts';
@@ -31,6 +32,7 @@ export class PlaceOrder {
   private readonly log: OrderLog;
   private readonly clock: Clock;
   private readonly presence: Presence;
+  private readonly maxOpen: number;
 
   constructor(
     store: OrderStore,
@@ -38,7 +40,9 @@ export class PlaceOrder {
     admission: Admission,
     log: OrderLog,
     @InjectClock() clock: Clock,
+    @InjectEnv() env: OrderEnv,
   ) {
+    this.maxOpen = env.ORDER_MAX_OPEN;
     this.store = store;
     this.sales = sales;
     this.admission = admission;
@@ -63,7 +67,7 @@ export class PlaceOrder {
       return this.repeat(known, fingerprint);
     }
     const placed = this.accept(id, fingerprint, sale, item, request);
-    const { record, created } = await this.store.place(placed);
+    const { record, created } = await this.store.place(placed, this.maxOpen);
     if (!created) return this.repeat(record, fingerprint);
     await Promise.all([this.log.tell(record), this.log.reserve(placed)]);
     await this.ensureHeld(placed);

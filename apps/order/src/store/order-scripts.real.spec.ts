@@ -60,6 +60,15 @@ describe('the scripts of the orders view, on a real Redis', () => {
     expect(await run(MISSING, 'x', 'o', 'y')).toEqual(['x', 'y']);
   });
 
+  it('creates no order beyond those that may be open, and answers for one that is there', async () => {
+    await run(PLACE, 'a', encodeRecord(record('a')), 5000, 2);
+    await run(PLACE, 'b', encodeRecord(record('b')), 5000, 2);
+    expect(await run(PLACE, 'c', encodeRecord(record('c')), 5000, 2)).toBe('busy');
+    expect(await run(GET, 'c')).toBeNull();
+    expect(await run(PLACE, 'a', encodeRecord(record('a')), 5000, 2)).toBe(encodeRecord(record('a')));
+    expect(await run(PLACE, 'c', encodeRecord(record('c')), 5000)).toBeNull();
+  });
+
   it('steps exactly as the domain does, for every state and input', async () => {
     for (const state of sagaStates) {
       for (const input of sagaInputs) {

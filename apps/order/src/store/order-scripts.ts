@@ -6,10 +6,14 @@ import { sagaTable } from './saga-lua.ts';
  * ended, scored by the moment at which they are due to be driven again.
  */
 
-/** Creates an order unless it exists. A: id, record, dueAt. Returns the existing record, or nil when it was created. */
+/**
+ * Creates an order unless it exists. A: id, record, dueAt, and where there is a bound how many orders may be open before it. Returns the existing record, nil when it
+ * was created, or `busy` when it was not because of those that are open.
+ */
 export const PLACE = `
 local known = redis.call('HGET', S.orders, A[1])
 if known then return known end
+if A[4] and redis.call('ZCARD', S.open) >= tonumber(A[4]) then return 'busy' end
 redis.call('HSET', S.orders, A[1], A[2])
 redis.call('ZADD', S.open, A[3], A[1])
 return false

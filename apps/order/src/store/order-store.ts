@@ -14,6 +14,7 @@ import { InjectClock, InjectLogger } from '@flashmesh/service';
 import type { Logger } from '@flashmesh/telemetry';
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Redis } from 'ioredis';
+import { busy } from '../busy.ts';
 import { messageOf } from '../domain/messages.ts';
 import type { OrderRecord, PlacedOrder } from '../domain/order.ts';
 import type { SagaAction, SagaInput, SagaOutput } from '../domain/saga.ts';
@@ -119,12 +120,22 @@ export class OrderStore implements OnModuleInit, OnApplicationShutdown {
     return [...this.owned.keys()];
   }
 
-  /** Creates the order in state PLACED unless there is one with its id; that one is returned then. */
-  async place(placed: PlacedOrder): Promise<{ record: OrderRecord; created: boolean }> {
+  /**
+   * Creates the order in state PLACED unless there is one with its id; that one is returned then.
+   *
+   * @param maxOpen refuses a new order when as many in its partition have not ended.
+   * @throws FlashmeshError `resource_exhausted` (`BUSY`), and nothing is created.
+   */
+  async place(
+    placed: PlacedOrder,
+    maxOpen?: number,
+  ): Promise<{ record: OrderRecord; created: boolean }> {
     const record: OrderRecord = { order: placed, state: 'PLACED', updatedAt: placed.placedAt };
     const args = [placed.id, encodeRecord(record), this.clock.now() + DUE_AFTER_MS];
+    if (maxOpen !== undefined) args.push(maxOpen);
     const known = (await this.projection.write(scripts.place, this.partitionOf(placed.id), args)) as
       string | null;
+    if (known === 'busy') throw busy();
     return known ? { record: decodeRecord(known), created: false } : { record, created: true };
   }
 
