@@ -26,6 +26,18 @@ export class KafkajsProducer implements DriverProducer {
   }
 
   async send(records: readonly OutgoingRecord[]): Promise<void> {
+    let rest = records;
+    while (rest.length > 0) {
+      const acknowledged = await this.append(rest);
+      // kafkajs says that all is well when the leader of a partition moved, between two tries, to a broker that had answered the first
+      // try for other partitions: what belongs to that partition is then sent to nobody. Seen when a broker was restarted: 14 records
+      // that were reported as appended were on no broker.
+      rest = rest.filter((record) => !acknowledged.has(placeOf(record)));
+    }
+  }
+
+  /** One request to each leader. Answers the partitions that said they have it. */
+  private async append(records: readonly OutgoingRecord[]): Promise<ReadonlySet<string>> {
     const messages = new Map<string, Message[]>();
     for (const { topic, partition, key, value, headers } of records) {
       const message: Message = { partition, key, value, headers: { ...headers } };
@@ -34,11 +46,12 @@ export class KafkajsProducer implements DriverProducer {
       else messages.set(topic, [message]);
     }
     await this.connect();
-    await this.producer.sendBatch({
+    const answers = await this.producer.sendBatch({
       acks: ACKS_ALL,
       timeout: REPLICATION_TIMEOUT_MS,
       topicMessages: [...messages].map(([topic, list]) => ({ topic, messages: list })),
     });
+    return new Set(answers.map(({ topicName, partition }) => placeOf({ topic: topicName, partition })));
   }
 
   async close(): Promise<void> {
@@ -55,4 +68,8 @@ export class KafkajsProducer implements DriverProducer {
     });
     return connected;
   }
+}
+
+function placeOf({ topic, partition }: { topic: string; partition: number }): string {
+  return `${topic}/${partition}`;
 }
