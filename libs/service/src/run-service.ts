@@ -83,7 +83,8 @@ export async function runService<S extends z.ZodRawShape>(options: ServiceOption
   });
   const shutdown = new ShutdownStack(logger, env.DRAIN_TIMEOUT_MS + STEP_GRACE_MS);
   stopOnSignals(shutdown, logger);
-  new SocketGuard({ logger });
+  const sockets = new SocketGuard({ logger });
+  shutdown.push('socket guard', () => sockets.close());
   try {
     await start(options, env, logger, shutdown);
     logger.info({ ms: Math.round(systemClock.monotonic() - startedAt) }, 'ready');
