@@ -43,7 +43,11 @@ export const makers: Readonly<Record<string, (servers: string) => Promise<BenchC
 
   zookeeper: async (servers) => {
     const { default: ZooKeeper } = await import('zookeeper');
-    const zk = new ZooKeeper({ connect: servers, timeout: 30_000, debug_level: ZooKeeper.constants.ZOO_LOG_LEVEL_ERROR });
+    const zk = new ZooKeeper({
+      connect: servers,
+      timeout: 30_000,
+      debug_level: ZooKeeper.constants.ZOO_LOG_LEVEL_ERROR,
+    });
     await new Promise((resolve, reject) =>
       zk.connect({}, (error: unknown, client: unknown) => (error ? reject(error) : resolve(client))),
     );

@@ -31,7 +31,10 @@ async function main(): Promise<void> {
 }
 
 /** Operations a second, and CPU time of this process for each in microseconds. */
-async function rate(count: number, run: (count: number) => Promise<void>): Promise<{ perSecond: number; cpu: number }> {
+async function rate(
+  count: number,
+  run: (count: number) => Promise<void>,
+): Promise<{ perSecond: number; cpu: number }> {
   const cpu = process.cpuUsage();
   const from = performance.now();
   await run(count);

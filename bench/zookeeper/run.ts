@@ -11,7 +11,9 @@ interface Rate {
   readonly perSecond: number;
   readonly cpu: number;
 }
-type Result = Record<'sequentialGet' | 'get64' | 'createDelete' | 'watches', Rate> & { readonly rssMb: number };
+type Result = Record<'sequentialGet' | 'get64' | 'createDelete' | 'watches', Rate> & {
+  readonly rssMb: number;
+};
 
 const { values } = parseArgs({
   options: {
@@ -33,9 +35,13 @@ const median = (numbers: number[]) => numbers.sort((a, b) => a - b)[Math.floor(n
 const cell = (list: Result[], what: 'sequentialGet' | 'get64' | 'createDelete' | 'watches') =>
   `${median(list.map((r) => r[what].perSecond))} (${median(list.map((r) => r[what].cpu))})`;
 console.log('Operations a second (microseconds of CPU for each); medians of', values.rounds, 'rounds\n');
-console.log('| Client | get, one at a time | get of 1 KiB, 64 in flight | create and delete, 16 in flight | 10 000 watches fired | RSS, MB |');
+console.log(
+  '| Client | get, one at a time | get of 1 KiB, 64 in flight | create and delete, 16 in flight | 10 000 watches fired | RSS, MB |',
+);
 console.log('|---|---|---|---|---|---|');
 for (const [name, list] of results) {
-  const cells = (['sequentialGet', 'get64', 'createDelete', 'watches'] as const).map((what) => cell(list, what));
+  const cells = (['sequentialGet', 'get64', 'createDelete', 'watches'] as const).map((what) =>
+    cell(list, what),
+  );
   console.log(`| ${[name, ...cells, median(list.map((r) => r.rssMb))].join(' | ')} |`);
 }

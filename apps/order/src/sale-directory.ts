@@ -4,7 +4,7 @@ import { type Clock, FlashmeshError, messageOf } from '@flashmesh/core';
 import { InjectClient, type MeshClient } from '@flashmesh/rpc';
 import { InjectClock, InjectLogger } from '@flashmesh/service';
 import type { Logger } from '@flashmesh/telemetry';
-import { ChildrenView, ZooKeeper } from '@flashmesh/zookeeper';
+import { type CachedNode, SubtreeCache, ZooKeeper } from '@flashmesh/zookeeper';
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Redis } from 'ioredis';
 
@@ -19,9 +19,9 @@ const SALES_PATH = '/flashmesh/sales';
 export class SaleDirectory implements OnModuleInit, OnApplicationShutdown {
   private readonly cache: Cache<catalog.Sale>;
   private readonly client: MeshClient<typeof catalog.CatalogServiceDefinition>;
-  private readonly view: ChildrenView;
+  private readonly nodes: SubtreeCache;
   private readonly logger: Logger;
-  private known = new Map<string, Buffer>();
+  private known = new Map<string, CachedNode>();
 
   constructor(
     @InjectClient(catalog.CatalogServiceDefinition)
@@ -44,18 +44,18 @@ export class SaleDirectory implements OnModuleInit, OnApplicationShutdown {
       clock,
       logger,
     });
-    this.view = new ChildrenView(zookeeper, SALES_PATH, {
-      onChange: (entries) => this.forget(entries),
+    this.nodes = new SubtreeCache(zookeeper, SALES_PATH, {
+      onChange: (nodes) => this.forget(nodes.children()),
       logger,
     });
   }
 
   onModuleInit(): Promise<void> {
-    return this.view.start();
+    return this.nodes.start();
   }
 
   onApplicationShutdown(): Promise<void> {
-    return this.view.stop();
+    return this.nodes.stop();
   }
 
   /** @throws FlashmeshError `not_found` (`SALE_NOT_FOUND`); `unavailable` when nobody who knows can be reached. */
@@ -78,14 +78,11 @@ export class SaleDirectory implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** Drops what is remembered of every sale whose node came, went or changed. */
-  private forget(entries: Map<string, Buffer>): void {
+  private forget(sales: Map<string, CachedNode>): void {
     const before = this.known;
-    this.known = new Map(entries);
-    const names = new Set([...before.keys(), ...entries.keys()]);
-    for (const saleId of names) {
-      const was = before.get(saleId);
-      const is = entries.get(saleId);
-      if (was && is && was.equals(is)) continue;
+    this.known = sales;
+    for (const saleId of new Set([...before.keys(), ...sales.keys()])) {
+      if (before.get(saleId) === sales.get(saleId)) continue;
       this.cache.invalidate(saleId).catch((error: unknown) => {
         this.logger.warn({ saleId, error: messageOf(error) }, 'a cached sale could not be dropped');
       });

@@ -8,6 +8,10 @@ export type Renewable = () => string;
 export interface TlsTrust {
   /** PEM certificates of the authorities to trust. @default those that come with Node */
   readonly ca?: Renewable;
+  /** PEM certificate, with those of its issuers, that this client shows the server (mutual TLS). @default none */
+  readonly cert?: Renewable;
+  /** PEM key of {@link TlsTrust.cert}. */
+  readonly key?: Renewable;
 }
 
 /** How to make oneself known to a server. Never logged. */

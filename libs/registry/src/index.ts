@@ -1,2 +1,1 @@
-export type { Announcement } from './announcement.ts';
 export { Registry, type RegistryOptions } from './registry.ts';

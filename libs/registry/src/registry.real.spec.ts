@@ -120,6 +120,7 @@ describe('Registry, real server', () => {
 
   it('ignores nodes that are no instances, and refuses names that are none', async () => {
     const { zk, registry } = await connect();
+    await zk.mkdirp(`${root}/shop`);
     await zk.create(`${root}/shop/rubbish`, 'not json');
     await registry.announce('shop', instanceOf('good'));
     await eventually(() => ids() === 'good');

@@ -1,7 +1,6 @@
 import { invalidArgument, type Resolver, type ServiceInstance } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
-import { joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
-import { Announcement } from './announcement.ts';
+import { joinPath, PersistentNode, type ZooKeeper } from '@flashmesh/zookeeper';
 import { decodeInstance, encodeInstance } from './instance-json.ts';
 import { type InstancesListener, ServiceWatch } from './service-watch.ts';
 
@@ -21,7 +20,7 @@ export class Registry implements Resolver {
   private readonly root: string;
   private readonly logger: Logger | undefined;
   private readonly watches = new Map<string, ServiceWatch>();
-  private readonly announcements = new Set<Announcement>();
+  private readonly announcements = new Set<PersistentNode>();
 
   constructor(zk: ZooKeeper, o: RegistryOptions = {}) {
     this.zk = zk;
@@ -35,13 +34,13 @@ export class Registry implements Resolver {
    *
    * @throws FlashmeshError `invalid_argument` for an instance that could not be read back; ZooKeeperError e.g. `ZK_NO_AUTH`.
    */
-  async announce(service: string, instance: ServiceInstance): Promise<Announcement> {
+  async announce(service: string, instance: ServiceInstance): Promise<PersistentNode> {
     const data = encodeInstance(instance);
     if (!decodeInstance(Buffer.from(data))) {
       throw invalidArgument('instance', 'needs id, host:port and a weight of 0 or more');
     }
     const path = joinPath(this.pathOf(service), requireName('instance.id', instance.id));
-    const announcement = new Announcement(this.zk, path, data, this.logger);
+    const announcement = new PersistentNode(this.zk, path, data, this.logger);
     this.announcements.add(announcement);
     try {
       await announcement.start();

@@ -1,6 +1,6 @@
 import type { ServiceInstance } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
-import { ChildrenView, type ZooKeeper } from '@flashmesh/zookeeper';
+import { SubtreeCache, type ZooKeeper } from '@flashmesh/zookeeper';
 import { decodeInstance } from './instance-json.ts';
 
 export type InstancesListener = (instances: readonly ServiceInstance[]) => void;
@@ -8,14 +8,14 @@ export type InstancesListener = (instances: readonly ServiceInstance[]) => void;
 /** The live instances of one service, shared by all who watch it. */
 export class ServiceWatch {
   private readonly listeners = new Set<InstancesListener>();
-  private readonly view: ChildrenView;
+  private readonly nodes: SubtreeCache;
   private instances: readonly ServiceInstance[] | undefined;
 
   constructor(zk: ZooKeeper, path: string, logger?: Logger) {
-    this.view = new ChildrenView(zk, path, {
+    this.nodes = new SubtreeCache(zk, path, {
       logger,
-      onChange: (entries) => {
-        this.instances = [...entries].flatMap(([name, data]) => {
+      onChange: (nodes) => {
+        this.instances = [...nodes.children()].flatMap(([name, { data }]) => {
           const instance = decodeInstance(data);
           if (!instance) logger?.warn({ path, node: name }, 'not an instance: ignored');
           return instance ?? [];
@@ -23,7 +23,7 @@ export class ServiceWatch {
         for (const listener of this.listeners) listener(this.instances);
       },
     });
-    void this.view.start();
+    void this.nodes.start();
   }
 
   /** Whether anybody listens. */
@@ -45,6 +45,6 @@ export class ServiceWatch {
   }
 
   stop(): Promise<void> {
-    return this.view.stop();
+    return this.nodes.stop();
   }
 }

@@ -21,6 +21,8 @@ export interface Request<T> {
   readonly sizeHint?: number;
   encode?(writer: JuteWriter): unknown;
   decode(reader: JuteReader): T;
+  /** What a failure answers instead, or throws. */
+  readonly recover?: (error: unknown) => T;
   /**
    * Called once, before anything that arrives later is looked at, when it is known how the request ended.
    * `undefined`: it succeeded.

@@ -13,8 +13,8 @@ export interface ConnectionListener {
   onNotification(event: WatcherEvent): void;
   /** The server has seen something that was sent at this monotonic time: the session lived then. */
   onAcknowledged(sentAt: number): void;
-  /** Once; every pending call has failed with `ZK_CONNECTION_LOSS`. */
-  onClose(error: ZooKeeperError): void;
+  /** Once; every call that was sent has failed with `ZK_CONNECTION_LOSS`. `unsent` were not, and can be sent on another connection. */
+  onClose(error: ZooKeeperError, unsent: Call[]): void;
 }
 
 /**
@@ -32,7 +32,10 @@ export class Connection {
   private readonly readTimeoutMs: number;
   private readonly pingIntervalMs: number;
   private readonly ackTimeoutMs: number;
+  private readonly maxInFlight: number;
   private readonly pending: Call[] = [];
+  /** Calls for which there was no room yet. */
+  private readonly queue: Call[] = [];
   /** Replies to `auth` come outside the order of the others. */
   private readonly pendingAuth: Call[] = [];
   private readonly pendingPings: number[] = [];
@@ -48,13 +51,14 @@ export class Connection {
   constructor(
     socket: Socket,
     decoder: FrameDecoder,
-    o: { clock: Clock; sessionTimeoutMs: number; helloSentAt: number },
+    o: { clock: Clock; sessionTimeoutMs: number; helloSentAt: number; maxInFlight: number },
     listener: ConnectionListener,
   ) {
     this.socket = socket;
     this.decoder = decoder;
     this.clock = o.clock;
     this.listener = listener;
+    this.maxInFlight = o.maxInFlight;
     this.readTimeoutMs = (o.sessionTimeoutMs * 2) / 3;
     this.pingIntervalMs = Math.min(this.readTimeoutMs / 2, 10_000);
     this.ackTimeoutMs = (o.sessionTimeoutMs * 5) / 6;
@@ -67,8 +71,14 @@ export class Connection {
     this.scheduleCheck();
   }
 
-  /** Sends a request; `xid` only for those that have a number of their own. */
-  send(call: Call, xid = this.takeXid()): void {
+  /** Sends a request, as soon as there is room. */
+  send(call: Call): void {
+    if (this.pending.length < this.maxInFlight && this.queue.length === 0) this.sendNow(call, this.takeXid());
+    else this.queue.push(call);
+  }
+
+  /** Sends a request that has a number of its own, at once. */
+  sendNow(call: Call, xid: number): void {
     call.number(xid);
     call.sentAt = this.clock.monotonic();
     (xid === Xid.auth ? this.pendingAuth : this.pending).push(call);
@@ -85,7 +95,10 @@ export class Connection {
     for (const call of [...this.pendingAuth.splice(0), ...this.pending.splice(0)]) {
       call.fail(new ZooKeeperError('ZK_CONNECTION_LOSS', reason, { cause, path: call.path }));
     }
-    this.listener.onClose(error);
+    this.listener.onClose(
+      error,
+      this.queue.splice(0).filter((call) => !call.done),
+    );
   }
 
   private receive(chunk: Buffer): void {
@@ -123,6 +136,10 @@ export class Connection {
     this.acknowledge(call.sentAt);
     call.complete(header.error, reader);
     this.pending.shift();
+    while (this.queue.length > 0 && this.pending.length < this.maxInFlight) {
+      const next = this.queue.shift() as Call;
+      if (!next.done) this.sendNow(next, this.takeXid());
+    }
   }
 
   private acknowledge(sentAt: number | undefined): void {

@@ -24,15 +24,31 @@ export function authCall({ scheme, auth }: AuthEntry): Call<undefined> {
   });
 }
 
-/** @param zxid what the client has seen: the server fires at once what happened to the paths after it. */
-export function setWatchesCall(zxid: bigint, batch: WatchBatch): Call<undefined> {
+/** One step of a SASL exchange: what the client says, and what the server says to that. */
+export function saslCall(token: string): Call<string> {
   return new Call({
-    op: OpCode.setWatches,
+    op: OpCode.sasl,
+    sizeHint: token.length * 3,
+    encode: (writer) => writer.buffer(token),
+    decode: (reader) => (reader.buffer() ?? Buffer.alloc(0)).toString(),
+  });
+}
+
+/**
+ * Arms watches again on a new connection. A server before 3.6 knows no persistent ones, so the older request is used without.
+ *
+ * @param zxid what the client has seen: the server fires at once what happened to one-shot paths after it. To persistent ones it does
+ *   not tell what they missed.
+ */
+export function setWatchesCall(zxid: bigint, batch: WatchBatch): Call<undefined> {
+  const { data, exist, child, persistent, recursive } = batch;
+  const lasting = persistent.length + recursive.length > 0;
+  const lists = lasting ? [data, exist, child, persistent, recursive] : [data, exist, child];
+  return new Call({
+    op: lasting ? OpCode.setWatches2 : OpCode.setWatches,
     encode: (writer) => {
       writer.long(zxid);
-      for (const paths of [batch.data, batch.exist, batch.child]) {
-        writer.vector(paths, (w, path) => w.ustring(path));
-      }
+      for (const paths of lists) writer.vector(paths, (w, path) => w.ustring(path));
     },
     decode: () => undefined,
   });

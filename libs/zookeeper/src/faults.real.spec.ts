@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ChildrenView, type ConnectionState, ZooKeeper } from './index.ts';
+import { type ConnectionState, SubtreeCache, ZooKeeper } from './index.ts';
 import { TcpProxy } from './testing/tcp-proxy.ts';
 
 const servers = process.env.ZOOKEEPER ?? '127.0.0.1:2181';
@@ -138,15 +138,21 @@ describe('ZooKeeper over a broken network, real server', () => {
     await Promise.all(paths.map((path) => direct.delete(path)));
   });
 
-  it('shows children through cuts and lost sessions', async () => {
-    const path = `${base}/view/of/children`;
+  it('shows a subtree through cuts and lost sessions', async () => {
+    const path = `${base}/cached`;
     let shown: Record<string, string> | undefined;
-    const view = new ChildrenView(zk, path, {
-      onChange: (entries) =>
-        (shown = Object.fromEntries([...entries].map(([name, data]) => [name, data.toString()]))),
+    const cache = new SubtreeCache(zk, path, {
+      onChange: (nodes) =>
+        (shown = Object.fromEntries(
+          nodes
+            .entries()
+            .map(([at, { data }]) => [at.slice(path.length + 1), data.toString()])
+            .filter(([name]) => name !== ''),
+        )),
     });
-    await view.start();
+    await cache.start();
     expect(shown).toEqual({});
+    await direct.mkdirp(path);
     await direct.create(`${path}/a`, '1');
     await direct.create(`${path}/b`, '');
     await eventually(() => JSON.stringify(shown) === '{"a":"1","b":""}');
@@ -155,8 +161,12 @@ describe('ZooKeeper over a broken network, real server', () => {
     await direct.set(`${path}/a`, '2');
     await direct.delete(`${path}/b`);
     await direct.create(`${path}/c`, '3');
+    await direct.create(`${path}/a/deep`, 'x');
     expect(shown).toEqual({ a: '1', b: '' });
     proxy.cut(false);
+    await eventually(() => JSON.stringify(shown) === '{"a":"2","a/deep":"x","c":"3"}');
+    expect([...cache.children().keys()]).toEqual(['a', 'c']);
+    await direct.delete(`${path}/a/deep`);
     await eventually(() => JSON.stringify(shown) === '{"a":"2","c":"3"}');
     proxy.swallow({ toServer: true, toClient: true });
     await eventually(() => zk.state.name === 'lost');
@@ -164,9 +174,10 @@ describe('ZooKeeper over a broken network, real server', () => {
     await direct.create(`${path}/c`, '4');
     proxy.heal();
     await eventually(() => JSON.stringify(shown) === '{"a":"2","c":"4"}');
-    await view.stop();
+    await cache.stop();
     await direct.set(`${path}/a`, 'unseen');
     await zk.get(path);
     expect(shown).toEqual({ a: '2', c: '4' });
+    expect(zk.watchCount).toBe(0);
   });
 });

@@ -22,7 +22,7 @@ export interface Established {
   readonly welcome: ConnectResponse;
   readonly helloSentAt: number;
   /** Starts using the connection; only for a session that the server accepted. */
-  start(listener: ConnectionListener): Connection;
+  start(listener: ConnectionListener, maxInFlight: number): Connection;
   /** Drops it instead. */
   discard(): void;
 }
@@ -84,10 +84,11 @@ export function openConnection(
           resolve({
             welcome,
             helloSentAt,
-            start: (listener) => {
+            start: (listener, maxInFlight) => {
               socket.removeAllListeners();
-              const timing = { clock: o.clock, sessionTimeoutMs: welcome.timeoutMs, helloSentAt };
-              const connection = new Connection(socket, decoder, timing, listener);
+              const { clock } = o;
+              const bounds = { clock, sessionTimeoutMs: welcome.timeoutMs, helloSentAt, maxInFlight };
+              const connection = new Connection(socket, decoder, bounds, listener);
               if (socket.destroyed) connection.close('the server closed the connection');
               else socket.resume();
               return connection;
@@ -103,8 +104,16 @@ export function openConnection(
 }
 
 /** The certificate must be signed by an authority that is trusted, and be made out to the host that was asked for. */
-function openTls({ host, port }: Endpoint, { ca }: TlsTrust): Socket {
+function openTls({ host, port }: Endpoint, { ca, cert, key }: TlsTrust): Socket {
   // An address is no server name (RFC 6066, section 3); it is looked for among the certificate's addresses all the same.
   const servername = isIP(host) ? undefined : host;
-  return connectTls({ host, port, servername, ca: ca?.(), minVersion: 'TLSv1.2' });
+  return connectTls({
+    host,
+    port,
+    servername,
+    ca: ca?.(),
+    cert: cert?.(),
+    key: key?.(),
+    minVersion: 'TLSv1.2',
+  });
 }

@@ -115,3 +115,7 @@ export function readStat(reader: JuteReader): Stat {
 export function writeAcl(writer: JuteWriter, acl: Acl): void {
   writer.int(acl.permissions).ustring(acl.scheme).ustring(acl.id);
 }
+
+export function readAcl(reader: JuteReader): Acl {
+  return { permissions: reader.int(), scheme: reader.ustring(), id: reader.ustring() };
+}

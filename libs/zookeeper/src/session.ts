@@ -2,11 +2,20 @@ import { type Clock, type Credentials, messageOf, sleep, type Timer, type TlsTru
 import type { Logger } from '@flashmesh/telemetry';
 import { Call, type Request } from './call.ts';
 import type { Connection } from './connection.ts';
-import { type AuthEntry, authCall, closeSessionCall, digestEntry, setWatchesCall } from './control-calls.ts';
+import {
+  type AuthEntry,
+  authCall,
+  closeSessionCall,
+  digestEntry,
+  saslCall,
+  setWatchesCall,
+} from './control-calls.ts';
+import { DigestMd5 } from './digest-md5.ts';
 import { ZooKeeperError } from './errors.ts';
 import type { HostList } from './host-list.ts';
 import { type Established, openConnection } from './open-connection.ts';
 import { OpCode, Xid } from './op-codes.ts';
+import { removeWatches, type WatcherType } from './requests.ts';
 import type { WatcherEvent } from './records.ts';
 import type { ConnectionState, LossReason } from './state.ts';
 import { WaitingCalls } from './waiting-calls.ts';
@@ -18,16 +27,43 @@ export interface SessionCredentials {
   readonly password: Buffer;
 }
 
+/** A watch to be armed with a request. */
+export interface Watch {
+  readonly kind: WatchKind;
+  readonly path: string;
+  readonly listener: (event: WatchEvent) => void;
+  /** Takes the watch back. */
+  readonly until?: AbortSignal | undefined;
+}
+
+/** How the server names the kinds of watches when they are to be removed. */
+const TYPE_OF = {
+  data: 'data',
+  exist: 'data',
+  child: 'children',
+  persistent: 'persistent',
+  recursive: 'recursive',
+} as const satisfies Record<WatchKind, WatcherType>;
+const KINDS_OF: Readonly<Record<WatcherType, readonly WatchKind[]>> = {
+  data: ['data', 'exist'],
+  children: ['child'],
+  persistent: ['persistent'],
+  recursive: ['recursive'],
+  any: ['data', 'exist', 'child', 'persistent', 'recursive'],
+};
+
 export interface SessionOptions {
   readonly hosts: HostList;
   readonly requestedTimeoutMs: number;
   /** For one server, connection and handshake; undefined: by the rule of {@link Session.attemptTimeoutMs}. */
   readonly connectTimeoutMs: number | undefined;
   readonly renewSession: boolean;
+  readonly maxInFlight: number;
   readonly resume: SessionCredentials | undefined;
   readonly tls: TlsTrust | undefined;
   /** Sent on every connection before anything else. */
   readonly auth: Credentials | undefined;
+  readonly sasl: Credentials | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger | undefined;
@@ -38,6 +74,8 @@ const NO_SESSION: SessionCredentials = { sessionId: 0n, password: Buffer.alloc(1
 const MAX_WATCH_BATCH_BYTES = 128 * 1024 - 64;
 const MAX_PAUSE_MS = 1000;
 const FIRST_PAUSE_MS = 50;
+/** What all clients and servers of ZooKeeper call themselves in DIGEST-MD5, whatever the host. */
+const SASL_URI = 'zookeeper/zk-sasl-md5';
 /** How long `close` waits for the server's word that the session is over. */
 const CLOSE_TIMEOUT_MS = 2000;
 
@@ -87,6 +125,12 @@ export class Session {
     return this.negotiatedTimeoutMs;
   }
 
+  /** For how long the session is known to live, as far as this process can tell at this very moment; 0 or less: it may be over. */
+  get aliveForMs(): number {
+    const { sessionId } = this.credentialsNow;
+    return sessionId === 0n ? 0 : this.aliveAt + this.negotiatedTimeoutMs - this.o.clock.monotonic();
+  }
+
   /** Why the last attempt to connect failed; `undefined` when none did. */
   get lastFailure(): unknown {
     return this.failure;
@@ -97,7 +141,7 @@ export class Session {
     return this.authentication;
   }
 
-  /** How many one-shot watches wait. */
+  /** How many watches wait. */
   get watchCount(): number {
     return this.watches.size;
   }
@@ -119,15 +163,15 @@ export class Session {
    * Sends a request, or keeps it until there is a connection, at most for the session timeout. A watch is armed before the
    * request leaves, since the event may come before the reply, and disarmed when the request fails.
    */
-  request<T>(
-    request: Request<T>,
-    signal?: AbortSignal,
-    watch?: { kind: WatchKind; path: string; listener: (event: WatchEvent) => void },
-  ): Promise<T> {
+  request<T>(request: Request<T>, signal?: AbortSignal, watch?: Watch): Promise<T> {
     const registration = watch && this.watches.add(watch.kind, watch.path, watch.listener);
     let call: Call<T>;
     try {
-      call = new Call({ ...request, onSettled: (error) => this.settleWatch(registration, request, error) });
+      const onSettled = (error: unknown) => {
+        request.onSettled?.(error);
+        this.settleWatch(registration, request, error);
+      };
+      call = new Call({ ...request, onSettled });
     } catch (error) {
       if (registration) this.watches.remove(registration);
       throw error;
@@ -137,7 +181,54 @@ export class Session {
     else if (this.connection) this.connection.send(call as Call);
     else this.waiting.add(call as Call, this.negotiatedTimeoutMs);
     if (signal) call.abortWith(signal);
+    if (registration && watch?.until) this.takeBackOn(watch.until, registration, call.promise);
     return call.promise;
+  }
+
+  /**
+   * Takes persistent watches of the path, or all of a kind of the caller's choice, out at the server and here. Their listeners see
+   * `removed`.
+   *
+   * @throws ZooKeeperError `ZK_NO_WATCHER`.
+   */
+  async removeWatches(path: string, type: WatcherType, signal?: AbortSignal): Promise<void> {
+    const removed: Registration[] = [];
+    const request = removeWatches(path, type);
+    await this.request(
+      {
+        ...request,
+        // In the order of the replies: a watch that is armed after this one is another.
+        onSettled: (error) => {
+          if (error === undefined) removed.push(...this.watches.take(path, KINDS_OF[type]));
+        },
+      },
+      signal,
+    );
+    for (const { listener } of removed) this.deliver(listener, { type: 'removed', path });
+  }
+
+  /**
+   * Takes one watch back, at the server too when it was the last of its kind there. Never fails: what the server does not hear of
+   * now, it learns with the next connection.
+   */
+  private takeBack(registration: Registration): void {
+    if (!this.watches.remove(registration)) return;
+    const { kind, path } = registration;
+    const type = TYPE_OF[kind];
+    if (this.watches.has(path, KINDS_OF[type]) || !this.connection) return;
+    const call = new Call(removeWatches(path, type));
+    this.connection.send(call as Call);
+    // It may just have fired.
+    call.promise.catch((error: unknown) => this.o.logger?.debug({ err: error, path }, 'watch not removed'));
+  }
+
+  private takeBackOn(until: AbortSignal, registration: Registration, asked: Promise<unknown>): void {
+    const takeBack = () => this.takeBack(registration);
+    if (until.aborted) return takeBack();
+    until.addEventListener('abort', takeBack, { once: true });
+    const forget = () => until.removeEventListener('abort', takeBack);
+    registration.onGone = forget;
+    asked.catch(forget);
   }
 
   /** Adds credentials to this and every later connection. @throws ZooKeeperError `ZK_AUTH_FAILED`. */
@@ -230,21 +321,44 @@ export class Session {
     this.negotiatedTimeoutMs = welcome.timeoutMs;
     this.aliveAt = helloSentAt;
     const closed = Promise.withResolvers<void>();
-    const connection = established.start({
-      onZxid: (zxid) => {
-        if (zxid > this.lastZxid) this.lastZxid = zxid;
+    const connection = established.start(
+      {
+        onZxid: (zxid) => {
+          if (zxid > this.lastZxid) this.lastZxid = zxid;
+        },
+        onAcknowledged: (sentAt) => {
+          this.aliveAt = Math.max(this.aliveAt, sentAt);
+        },
+        onNotification: (event) => this.notify(event),
+        onClose: (error, unsent) => {
+          closed.resolve();
+          this.disconnected(error, unsent);
+        },
       },
-      onAcknowledged: (sentAt) => {
-        this.aliveAt = Math.max(this.aliveAt, sentAt);
-      },
-      onNotification: (event) => this.notify(event),
-      onClose: (error) => {
-        closed.resolve();
-        this.disconnected(error);
-      },
-    });
-    this.restore(connection, resumed);
+      this.o.maxInFlight,
+    );
+    if (await this.prove(connection)) this.restore(connection, resumed);
     await closed.promise;
+  }
+
+  /** SASL comes before anything else; nothing is sent beside it. Answers whether the connection may be used. */
+  private async prove(connection: Connection): Promise<boolean> {
+    const { sasl } = this.o;
+    if (!sasl) return true;
+    const digest = new DigestMd5(sasl, SASL_URI);
+    const exchange = async (token: string) => {
+      const call = saslCall(token);
+      connection.send(call as Call);
+      return call.promise;
+    };
+    try {
+      digest.verify(await exchange(digest.respond(await exchange(''))));
+      return true;
+    } catch (error) {
+      this.failure = new ZooKeeperError('ZK_AUTH_FAILED', `SASL: ${messageOf(error)}`, { cause: error });
+      connection.close('SASL failed', error);
+      return false;
+    }
   }
 
   /** Credentials, then watches, then what waited: nobody may read past an event that was missed. */
@@ -256,9 +370,9 @@ export class Session {
       this.o.logger?.warn({ err: error }, 'credentials not accepted'),
     );
     const zxid = this.lastZxid;
-    for (const batch of resumed ? this.watches.batches(MAX_WATCH_BATCH_BYTES) : []) {
+    for (const batch of this.watches.batches(MAX_WATCH_BATCH_BYTES, !resumed)) {
       const call = setWatchesCall(zxid, batch);
-      connection.send(call as Call, Xid.setWatches);
+      connection.sendNow(call as Call, Xid.setWatches);
       call.promise.catch((error: unknown) =>
         connection.close(`watches not restored: ${messageOf(error)}`, error),
       );
@@ -268,11 +382,14 @@ export class Session {
     const { sessionId } = this.credentialsNow;
     this.o.logger?.debug({ resumed, timeoutMs: this.negotiatedTimeoutMs }, 'connected to ZooKeeper');
     this.setState({ name: 'connected', sessionId });
+    if (this.connection === connection) {
+      this.watches.rearmed((registration, event) => this.deliver(registration.listener, event));
+    }
   }
 
   private async sendAuth(connection: Connection, entry: AuthEntry): Promise<void> {
     const call = authCall(entry);
-    connection.send(call as Call, Xid.auth);
+    connection.sendNow(call as Call, Xid.auth);
     try {
       await call.promise;
     } catch (error) {
@@ -287,9 +404,14 @@ export class Session {
     }
   }
 
-  private disconnected(error: ZooKeeperError): void {
+  private disconnected(error: ZooKeeperError, unsent: Call[]): void {
     this.connection = undefined;
-    if (this.finished()) return;
+    const refusal = this.refusal();
+    if (refusal) {
+      for (const call of unsent) call.fail(refusal);
+      return;
+    }
+    for (const call of unsent) this.waiting.add(call, this.negotiatedTimeoutMs);
     this.o.logger?.warn({ err: error }, 'the connection to ZooKeeper is gone');
     const left = this.aliveAt + this.negotiatedTimeoutMs - this.o.clock.monotonic();
     this.suspicion?.cancel();
@@ -309,7 +431,7 @@ export class Session {
     this.o.logger?.warn({ reason }, 'the ZooKeeper session is lost');
     this.waiting.fail(new ZooKeeperError('ZK_SESSION_EXPIRED'));
     this.setState({ name: 'lost', sessionId, reason });
-    this.watches.expire((registration, event) => this.deliver(registration.listener, event));
+    this.watches.expire(this.finished(), (registration, event) => this.deliver(registration.listener, event));
   }
 
   private finished(): boolean {

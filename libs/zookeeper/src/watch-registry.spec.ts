@@ -32,4 +32,36 @@ describe('WatchRegistry', () => {
     expect(seen).toEqual([]);
     expect(watches.size).toBe(0);
   });
+
+  it('keeps persistent watches, and tells recursive ones what happens beneath', () => {
+    const watches = new WatchRegistry();
+    const seen: string[] = [];
+    const deliver = (registration: { listener: (event: never) => void }, event: unknown) =>
+      registration.listener(event as never);
+    const listen = (name: string) => (event: { type: string; path: string }) =>
+      seen.push(`${name} ${event.type} ${event.path}`);
+    watches.add('persistent', '/a', listen('persistent'));
+    const recursive = watches.add('recursive', '/a', listen('recursive'));
+    watches.add('recursive', '/', listen('root'));
+    watches.dispatch({ type: 1, path: '/a/b' }, deliver);
+    watches.dispatch({ type: 4, path: '/a' }, deliver);
+    watches.dispatch({ type: 3, path: '/a' }, deliver);
+    watches.dispatch({ type: 3, path: '/ab' }, deliver);
+    expect(seen.splice(0)).toEqual([
+      'recursive created /a/b',
+      'root created /a/b',
+      'persistent children /a',
+      'persistent changed /a',
+      'recursive changed /a',
+      'root changed /a',
+      'root changed /ab',
+    ]);
+    watches.expire(false, deliver);
+    expect(watches.remove(recursive)).toBe(true);
+    watches.rearmed(deliver);
+    expect(seen.splice(0)).toEqual(['persistent rearmed /a', 'root rearmed /']);
+    watches.expire(true, deliver);
+    expect(seen).toEqual(['persistent session-lost /a', 'root session-lost /']);
+    expect(watches.size).toBe(0);
+  });
 });

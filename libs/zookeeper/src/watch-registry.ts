@@ -1,16 +1,26 @@
 import type { WatcherEvent } from './records.ts';
 
-/** What a watch saw. It fires once; to see more, read again with a new watch. */
+/** What a watch saw. */
 export interface WatchEvent {
-  /** `session-lost`: the session that held the watch is over; read again to watch with the next one. */
-  readonly type: 'created' | 'deleted' | 'changed' | 'children' | 'session-lost';
+  /**
+   * - `created`, `deleted`, `changed` (its data), `children` (one was added or removed): happened to the node at `path`.
+   * - `rearmed`, for persistent watches: the connection was another for a while, and whatever happened meanwhile was not told. Read
+   *   again.
+   * - `removed`: somebody took the watch back.
+   * - `session-lost`: the session that held the watch is over; read again to watch with the next one.
+   */
+  readonly type: 'created' | 'deleted' | 'changed' | 'children' | 'rearmed' | 'removed' | 'session-lost';
   readonly path: string;
 }
 
-/** `data` and `exist` fire on the same events; the server re-arms them by different rules. */
-export type WatchKind = 'data' | 'exist' | 'child';
+/**
+ * One-shot: `data` and `exist` fire on the same events, the server re-arms them by different rules; `child`. They stay until they are
+ * taken back: `persistent` sees what happens to its node, `recursive` what happens to its node and everything beneath, but no
+ * `children` events, which would say the same twice.
+ */
+export type WatchKind = 'data' | 'exist' | 'child' | 'persistent' | 'recursive';
 
-/** The watches of one kind each, as `setWatches` carries them. */
+/** The watches of one kind each, as `setWatches2` carries them. */
 export type WatchBatch = Record<WatchKind, string[]>;
 
 /** One registered watch. */
@@ -18,29 +28,34 @@ export interface Registration {
   kind: WatchKind;
   readonly path: string;
   readonly listener: (event: WatchEvent) => void;
+  /** Called when it has fired for the last time or was taken out. */
+  onGone?: () => void;
 }
 
-const KINDS: readonly WatchKind[] = ['data', 'exist', 'child'];
+const ONE_SHOT: readonly WatchKind[] = ['data', 'exist', 'child'];
+const LASTING: readonly WatchKind[] = ['persistent', 'recursive'];
 
-/** By `EventType` of the wire: what happened, and the kinds of watches that see it. */
+/** By `EventType` of the wire: what happened, and the kinds of one-shot watches that see it. */
 const EVENTS: Readonly<Record<number, { type: WatchEvent['type']; kinds: readonly WatchKind[] }>> = {
   1: { type: 'created', kinds: ['data', 'exist'] },
-  2: { type: 'deleted', kinds: KINDS },
+  2: { type: 'deleted', kinds: ONE_SHOT },
   3: { type: 'changed', kinds: ['data', 'exist'] },
   4: { type: 'children', kinds: ['child'] },
 };
 
-/** The one-shot watches of a session, by the server's paths. */
+/** The watches of a session, by the server's paths. */
 export class WatchRegistry {
   private readonly byKind: Record<WatchKind, Map<string, Set<Registration>>> = {
     data: new Map(),
     exist: new Map(),
     child: new Map(),
+    persistent: new Map(),
+    recursive: new Map(),
   };
 
   /** How many watches wait. */
   get size(): number {
-    return KINDS.reduce((sum, kind) => sum + this.all(kind).length, 0);
+    return [...ONE_SHOT, ...LASTING].reduce((sum, kind) => sum + this.all(kind).length, 0);
   }
 
   add(kind: WatchKind, path: string, listener: (event: WatchEvent) => void): Registration {
@@ -55,45 +70,80 @@ export class WatchRegistry {
     const set = this.byKind[kind].get(path);
     const removed = set?.delete(registration) ?? false;
     if (set?.size === 0) this.byKind[kind].delete(path);
+    if (removed) registration.onGone?.();
     return removed;
   }
 
   /** Makes a waiting watch one of another kind; one that fired already stays gone. */
   move(registration: Registration, kind: WatchKind): void {
-    if (!this.remove(registration)) return;
+    const set = this.byKind[registration.kind].get(registration.path);
+    if (!set?.delete(registration)) return;
+    if (set.size === 0) this.byKind[registration.kind].delete(registration.path);
     registration.kind = kind;
     this.insert(registration);
   }
 
-  /** Takes the watches that the event concerns out and calls each through `deliver`. */
+  /** Whether a watch of one of the kinds waits at the path. */
+  has(path: string, kinds: readonly WatchKind[]): boolean {
+    return kinds.some((kind) => this.byKind[kind].has(path));
+  }
+
+  /** Takes out all watches of the kinds at the path. */
+  take(path: string, kinds: readonly WatchKind[]): Registration[] {
+    const taken = kinds.flatMap((kind) => {
+      const set = this.byKind[kind].get(path);
+      this.byKind[kind].delete(path);
+      return set ? [...set] : [];
+    });
+    for (const { onGone } of taken) onGone?.();
+    return taken;
+  }
+
+  /** Calls each watch that the event concerns through `deliver`; the one-shot ones are taken out before. */
   dispatch(event: WatcherEvent, deliver: (registration: Registration, event: WatchEvent) => void): void {
     const meaning = EVENTS[event.type];
     if (!meaning) return;
-    const fired = meaning.kinds.flatMap((kind) => this.take(kind, event.path));
-    for (const registration of fired) deliver(registration, { type: meaning.type, path: event.path });
+    const { path } = event;
+    const concerned = [...this.take(path, meaning.kinds), ...(this.byKind.persistent.get(path) ?? [])];
+    if (meaning.type !== 'children') concerned.push(...this.recursiveAbove(path));
+    for (const registration of concerned) deliver(registration, { type: meaning.type, path });
   }
 
-  /** Takes all watches out and tells each that its session is over. */
-  expire(deliver: (registration: Registration, event: WatchEvent) => void): void {
-    const all = KINDS.flatMap((kind) => this.all(kind));
-    this.clear();
-    for (const registration of all) deliver(registration, { type: 'session-lost', path: registration.path });
+  /** Takes the one-shot watches out and tells each that its session is over; also the others when no session follows. */
+  expire(final: boolean, deliver: (registration: Registration, event: WatchEvent) => void): void {
+    const kinds = final ? [...ONE_SHOT, ...LASTING] : ONE_SHOT;
+    const all = kinds.flatMap((kind) => this.all(kind));
+    for (const kind of kinds) this.byKind[kind].clear();
+    for (const registration of all) {
+      registration.onGone?.();
+      deliver(registration, { type: 'session-lost', path: registration.path });
+    }
+  }
+
+  /** Tells the persistent watches that they may have missed something. */
+  rearmed(deliver: (registration: Registration, event: WatchEvent) => void): void {
+    for (const registration of LASTING.flatMap((kind) => this.all(kind))) {
+      deliver(registration, { type: 'rearmed', path: registration.path });
+    }
   }
 
   clear(): void {
-    for (const kind of KINDS) this.byKind[kind].clear();
+    for (const kind of [...ONE_SHOT, ...LASTING]) this.byKind[kind].clear();
   }
 
-  /** All watched paths in batches whose encoded paths stay within `maxBytes` each. */
-  *batches(maxBytes: number): Generator<WatchBatch> {
-    let batch: WatchBatch = { data: [], exist: [], child: [] };
+  /**
+   * The watched paths in batches whose encoded paths stay within `maxBytes` each; for a new session those of persistent watches, since
+   * whoever waits with a one-shot one for that session arms it with the request that waits.
+   */
+  *batches(maxBytes: number, newSession = false): Generator<WatchBatch> {
+    let batch = emptyBatch();
     let bytes = 0;
-    for (const kind of KINDS) {
+    for (const kind of newSession ? LASTING : [...ONE_SHOT, ...LASTING]) {
       for (const path of this.byKind[kind].keys()) {
         const size = 4 + Buffer.byteLength(path);
         if (bytes > 0 && bytes + size > maxBytes) {
           yield batch;
-          batch = { data: [], exist: [], child: [] };
+          batch = emptyBatch();
           bytes = 0;
         }
         batch[kind].push(path);
@@ -110,13 +160,21 @@ export class WatchRegistry {
     else paths.set(registration.path, new Set([registration]));
   }
 
-  private take(kind: WatchKind, path: string): Registration[] {
-    const set = this.byKind[kind].get(path);
-    this.byKind[kind].delete(path);
-    return set ? [...set] : [];
+  private recursiveAbove(path: string): Registration[] {
+    const { recursive } = this.byKind;
+    if (recursive.size === 0) return [];
+    const found: Registration[] = [];
+    for (let at = path; ; at = at.slice(0, at.lastIndexOf('/')) || '/') {
+      found.push(...(recursive.get(at) ?? []));
+      if (at === '/') return found;
+    }
   }
 
   private all(kind: WatchKind): Registration[] {
     return [...this.byKind[kind].values()].flatMap((set) => [...set]);
   }
+}
+
+function emptyBatch(): WatchBatch {
+  return { data: [], exist: [], child: [], persistent: [], recursive: [] };
 }

@@ -12,14 +12,24 @@ import {
 } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
 import type { Request } from './call.ts';
-import { isZooKeeperError } from './errors.ts';
+import { isZooKeeperError, ZooKeeperError } from './errors.ts';
 import { HostList, parseServers } from './host-list.ts';
-import { type CreateMode, createFlags, OpCode } from './op-codes.ts';
+import { type CreateMode, OpCode } from './op-codes.ts';
 import { ancestry, Chroot } from './paths.ts';
-import { type Acl, CREATOR_ALL_ACL, OPEN_ACL, readStat, type Stat, writeAcl } from './records.ts';
-import { Session, type SessionCredentials } from './session.ts';
+import { type Acl, CREATOR_ALL_ACL, OPEN_ACL, type Stat } from './records.ts';
+import * as requests from './requests.ts';
+import { Session, type SessionCredentials, type Watch } from './session.ts';
 import type { ConnectionState } from './state.ts';
 import { traced } from './tracing.ts';
+import {
+  multi,
+  multiRead,
+  type Operation,
+  type ReadOperation,
+  type ReadResultOf,
+  type ResultOf,
+  TransactionRefused,
+} from './transaction.ts';
 import type { WatchEvent } from './watch-registry.ts';
 
 /** How to reach ZooKeeper, and what kind of session to hold there. */
@@ -34,6 +44,8 @@ export interface ZooKeeperOptions {
   readonly initialTimeoutMs?: number;
   /** After a lost session, open a new one. @default true */
   readonly renewSession?: boolean;
+  /** Requests under way at once; more wait for their turn. @default 1000, the server's own bound for a client */
+  readonly maxInFlight?: number;
   /** Resume this session instead of opening one. */
   readonly session?: SessionCredentials;
   /** Talk TLS with the servers. @default plain TCP */
@@ -43,6 +55,8 @@ export interface ZooKeeperOptions {
    * for this user alone unless {@link CreateOptions.acl} says otherwise.
    */
   readonly auth?: Credentials;
+  /** Authenticate by SASL (DIGEST-MD5) before anything else, on each connection. @default none */
+  readonly sasl?: Credentials;
   readonly logger?: Logger;
   readonly clock?: Clock;
   /** Uniform in [0, 1). @default Math.random */
@@ -60,6 +74,15 @@ export interface CallOptions {
 export interface ReadOptions extends CallOptions {
   /** Called once, at the next change or when the session is lost. Survives reconnects. Not armed when the call fails. */
   readonly watch?: (event: WatchEvent) => void;
+  /** Takes the watch back, at the server too when nobody else watches the same. */
+  readonly watchUntil?: AbortSignal;
+}
+
+export interface WatchOptions extends CallOptions {
+  /** Whether to see what happens beneath the node, too; then without `children` events. @default false */
+  readonly recursive?: boolean;
+  /** Takes the watch back, at the server too when nobody else watches the same. */
+  readonly until?: AbortSignal;
 }
 
 export interface CreateOptions extends CallOptions {
@@ -67,9 +90,13 @@ export interface CreateOptions extends CallOptions {
   readonly mode?: CreateMode;
   /** @default with {@link ZooKeeperOptions.auth} its user may do everything and nobody else anything, else everybody may */
   readonly acl?: readonly Acl[];
+  /** For the `ttl` modes, milliseconds; 1 to about 34 years. */
+  readonly ttlMs?: number;
 }
 
 const ANY_VERSION = -1;
+/** The same for every chroot. */
+const CONFIG_PATH = '/zookeeper/config';
 
 /**
  * A ZooKeeper client.
@@ -106,9 +133,11 @@ export class ZooKeeper {
       requestedTimeoutMs: requirePositiveInteger('sessionTimeoutMs', o.sessionTimeoutMs ?? 6000),
       connectTimeoutMs: o.connectTimeoutMs,
       renewSession: o.renewSession ?? true,
+      maxInFlight: requirePositiveInteger('maxInFlight', o.maxInFlight ?? 1000),
       resume: o.session,
       tls: o.tls,
       auth: o.auth,
+      sasl: o.sasl,
       clock,
       random,
       logger: o.logger,
@@ -149,7 +178,15 @@ export class ZooKeeper {
     return this.session.timeoutMs;
   }
 
-  /** One-shot watches that wait for their event. */
+  /**
+   * For how long the session is known to live, milliseconds; 0 or less: it may be over. By the monotonic clock and computed when asked,
+   * so it is right at once when a frozen process wakes, before any event has told it.
+   */
+  get aliveForMs(): number {
+    return this.session.aliveForMs;
+  }
+
+  /** Watches that wait for an event. */
   get watchCount(): number {
     return this.session.watchCount;
   }
@@ -197,66 +234,158 @@ export class ZooKeeper {
     data: Uint8Array | string,
     o: CreateOptions = {},
   ): Promise<{ path: string; stat: Stat }> {
-    return this.call('create', path, o, (at) => this.createRequest(at, data, o));
+    return this.call('create', path, o, (at) => this.createRequest(at, data, o)).then(
+      ({ path: made, stat }) => ({
+        path: this.chroot.toCaller(made),
+        stat,
+      }),
+    );
   }
 
   /** The data, a view of what came from the network, and the stat. @throws ZooKeeperError `ZK_NO_NODE`. */
   get(path: string, o: ReadOptions = {}): Promise<{ data: Buffer; stat: Stat }> {
-    return this.call('get', path, o, (at) => ({
-      op: OpCode.getData,
-      sizeHint: sizeOf(at),
-      encode: (writer) => writer.ustring(at).bool(o.watch !== undefined),
-      decode: (reader) => ({ data: reader.buffer() ?? Buffer.alloc(0), stat: readStat(reader) }),
-    }));
+    return this.call('get', path, o, (at) => requests.get(at, o.watch !== undefined));
   }
 
   /** Replaces the data if the node has that version. @throws ZooKeeperError `ZK_NO_NODE`, `ZK_BAD_VERSION`. */
   set(path: string, data: Uint8Array | string, version = ANY_VERSION, o: CallOptions = {}): Promise<Stat> {
-    return this.call('set', path, o, (at) => ({
-      op: OpCode.setData,
-      sizeHint: sizeOf(at) + sizeOf(data),
-      encode: (writer) => writer.ustring(at).buffer(data).int(version),
-      decode: readStat,
-    }));
+    return this.call('set', path, o, (at) => requests.set(at, data, version));
   }
 
   /** Deletes the node if it has that version. @throws ZooKeeperError `ZK_NO_NODE`, `ZK_BAD_VERSION`, `ZK_NOT_EMPTY`. */
   delete(path: string, version = ANY_VERSION, o: CallOptions = {}): Promise<void> {
-    return this.call('delete', path, o, (at) => ({
-      op: OpCode.delete,
-      sizeHint: sizeOf(at),
-      encode: (writer) => writer.ustring(at).int(version),
-      decode: () => undefined,
-    }));
+    return this.call('delete', path, o, (at) => requests.remove(at, version));
   }
 
   /** The stat, or `undefined` when there is no such node; a watch then fires when it is created. */
   exists(path: string, o: ReadOptions = {}): Promise<Stat | undefined> {
-    const absent = (error: unknown): undefined => {
-      if (!isZooKeeperError(error, 'ZK_NO_NODE')) throw error;
-    };
-    return this.call<Stat | undefined>(
-      'exists',
-      path,
-      o,
-      (at) => ({
-        op: OpCode.exists,
-        sizeHint: sizeOf(at),
-        encode: (writer) => writer.ustring(at).bool(o.watch !== undefined),
-        decode: readStat,
-      }),
-      absent,
-    );
+    return this.call('exists', path, o, (at) => requests.exists(at, o.watch !== undefined));
   }
 
   /** The names of the children, in no order; a watch fires when one is added or removed. @throws ZooKeeperError `ZK_NO_NODE`. */
   children(path: string, o: ReadOptions = {}): Promise<string[]> {
-    return this.call('children', path, o, (at) => ({
-      op: OpCode.getChildren,
-      sizeHint: sizeOf(at),
-      encode: (writer) => writer.ustring(at).bool(o.watch !== undefined),
-      decode: (reader) => reader.vector((r) => r.ustring()),
-    }));
+    return this.call('children', path, o, (at) => requests.children(at, o.watch !== undefined));
+  }
+
+  /** As {@link ZooKeeper.children}, with the node's stat of the same moment. */
+  childrenAndStat(path: string, o: ReadOptions = {}): Promise<{ children: string[]; stat: Stat }> {
+    return this.call('children', path, o, (at) => requests.childrenAndStat(at, o.watch !== undefined));
+  }
+
+  /** How many nodes are beneath. @throws ZooKeeperError `ZK_NO_NODE`. */
+  countDescendants(path: string, o: CallOptions = {}): Promise<number> {
+    return this.call('count', path, o, requests.countDescendants);
+  }
+
+  /** The paths of this session's ephemeral nodes that start with `prefix`. */
+  async ephemerals(prefix = '/', o: CallOptions = {}): Promise<string[]> {
+    const paths = await this.call('ephemerals', prefix, o, requests.ephemerals);
+    return paths.map((path) => this.chroot.toCaller(path));
+  }
+
+  /** Who may do what with the node. @throws ZooKeeperError `ZK_NO_NODE`. */
+  getAcl(path: string, o: CallOptions = {}): Promise<{ acl: Acl[]; stat: Stat }> {
+    return this.call('getAcl', path, o, requests.getAcl);
+  }
+
+  /**
+   * Replaces who may do what, if the node's ACL has that version (`aversion`).
+   *
+   * @throws ZooKeeperError `ZK_NO_NODE`, `ZK_BAD_VERSION`, `ZK_INVALID_ACL`, `ZK_NO_AUTH`.
+   */
+  setAcl(path: string, acl: readonly Acl[], version = ANY_VERSION, o: CallOptions = {}): Promise<Stat> {
+    return this.call('setAcl', path, o, (at) => requests.setAcl(at, acl, version));
+  }
+
+  /** Resolves when the server that this client talks to has all that was written anywhere before. */
+  sync(path = '/', o: CallOptions = {}): Promise<void> {
+    return this.call('sync', path, o, requests.sync);
+  }
+
+  /**
+   * Does all of it at the same moment, or nothing. The results are in the order of the operations.
+   *
+   * @throws TransactionRefused with the code and the position of the operation that could not be done.
+   */
+  async transaction<const T extends readonly Operation[]>(
+    operations: T,
+    o: CallOptions = {},
+  ): Promise<{ -readonly [K in keyof T]: ResultOf<T[K]> }> {
+    const acl = this.defaultAcl;
+    const toServer = (path: string) => this.chroot.toServer(path);
+    const results = await this.send('transaction', o, () => multi(operations, { toServer, acl }));
+    if (results instanceof TransactionRefused) throw results;
+    const translated = operations.map((operation, index) => {
+      if (operation.op !== 'create') return results[index];
+      const made = results[index] as { path: string; stat: Stat };
+      return { path: this.chroot.toCaller(made.path), stat: made.stat };
+    });
+    return translated as { -readonly [K in keyof T]: ResultOf<T[K]> };
+  }
+
+  /** Reads all of it at the same moment. One that fails answers its error in its place. */
+  async readAll<const T extends readonly ReadOperation[]>(
+    operations: T,
+    o: CallOptions = {},
+  ): Promise<{ -readonly [K in keyof T]: ReadResultOf<T[K]> }> {
+    const toServer = (path: string) => this.chroot.toServer(path);
+    const results = await this.send('readAll', o, () => multiRead(operations, toServer));
+    return results as { -readonly [K in keyof T]: ReadResultOf<T[K]> };
+  }
+
+  /**
+   * Watches a node for good, whether it exists or not: over reconnects and over lost sessions, each of which it tells with a
+   * `rearmed`. Resolves when the server knows.
+   */
+  watch(path: string, listener: (event: WatchEvent) => void, o: WatchOptions = {}): Promise<void> {
+    const { recursive = false, until } = o;
+    const kind = recursive ? ('recursive' as const) : ('persistent' as const);
+    return this.call('watch', path, o, (at) => requests.addWatch(at, recursive), {
+      kind,
+      listener,
+      until,
+    });
+  }
+
+  /**
+   * Takes back all watches of that type that this client has on the node; their listeners see `removed`.
+   *
+   * @throws ZooKeeperError `ZK_NO_WATCHER`.
+   */
+  async removeWatches(path: string, type: requests.WatcherType = 'any', o: CallOptions = {}): Promise<void> {
+    throwIfAborted(o.signal);
+    await this.session.removeWatches(this.chroot.toServer(path), type, o.signal);
+  }
+
+  /** Whether the server has a watch of that type on the node for this client. */
+  async hasWatch(path: string, type: requests.WatcherType = 'any', o: CallOptions = {}): Promise<boolean> {
+    try {
+      await this.call('hasWatch', path, o, (at) => requests.checkWatches(at, type));
+      return true;
+    } catch (error) {
+      if (!isZooKeeperError(error, 'ZK_NO_WATCHER')) throw error;
+      return false;
+    }
+  }
+
+  /** As whom the server knows this session: its address and what it authenticated as. */
+  whoAmI(o: CallOptions = {}): Promise<requests.ClientInfo[]> {
+    return this.send('whoAmI', o, requests.whoAmI);
+  }
+
+  /** The ensemble's configuration: its servers, one a line, and its version. */
+  getConfig(o: ReadOptions = {}): Promise<{ data: Buffer; stat: Stat }> {
+    return this.at('get', CONFIG_PATH, CONFIG_PATH, o, (at) => requests.get(at, o.watch !== undefined));
+  }
+
+  /**
+   * Changes who is a member of the ensemble; answers the new configuration.
+   *
+   * @throws ZooKeeperError `ZK_RECONFIG_DISABLED`, `ZK_NO_AUTH`, `ZK_BAD_VERSION`, `ZK_BAD_ARGUMENTS`, `ZK_RECONFIG_IN_PROGRESS`,
+   *   `ZK_NEW_CONFIG_NO_QUORUM`.
+   */
+  reconfig(change: requests.Reconfiguration, o: CallOptions = {}): Promise<{ data: Buffer; stat: Stat }> {
+    return this.send('reconfig', o, () => requests.reconfig(change));
   }
 
   /** Creates the node and its missing parents, persistent and empty, the chroot included. Does nothing when it is there. */
@@ -307,43 +436,58 @@ export class ZooKeeper {
   private createRequest(
     at: string,
     data: Uint8Array | string,
-    o: CreateOptions,
+    { acl = this.defaultAcl, mode = 'persistent', ttlMs }: CreateOptions,
   ): Request<{ path: string; stat: Stat }> {
-    return {
-      op: OpCode.create2,
-      path: at,
-      sizeHint: sizeOf(at) + sizeOf(data),
-      encode: (writer) =>
-        writer
-          .ustring(at)
-          .buffer(data)
-          .vector(o.acl ?? this.defaultAcl, writeAcl)
-          .int(createFlags[o.mode ?? 'persistent']),
-      decode: (reader) => ({ path: this.chroot.toCaller(reader.ustring()), stat: readStat(reader) }),
-    };
+    if (mode.startsWith('ttl') !== (ttlMs !== undefined)) {
+      throw new ZooKeeperError('ZK_BAD_ARGUMENTS', 'ttlMs goes with the ttl modes, and they with it', {
+        path: at,
+      });
+    }
+    return { ...requests.create({ at, data, mode, acl, ttlMs }), path: at };
   }
 
-  /** Checks and translates the path, traces, arms the watch. Async, so that every fault is a rejection. */
+  /** Translates the path. Async, so that every fault is a rejection. */
   private async call<T>(
     operation: string,
     path: string,
     o: ReadOptions,
     requestAt: (at: string) => Request<T>,
-    recover?: (error: unknown) => T,
+    watch?: Omit<Watch, 'path'>,
+  ): Promise<T> {
+    return this.at(operation, path, this.chroot.toServer(path), o, requestAt, watch);
+  }
+
+  /** Traces, and arms the watch. */
+  private at<T>(
+    operation: string,
+    path: string,
+    at: string,
+    o: ReadOptions,
+    requestAt: (at: string) => Request<T>,
+    lasting?: Omit<Watch, 'path'>,
   ): Promise<T> {
     throwIfAborted(o.signal);
-    const at = this.chroot.toServer(path);
     const request = { ...requestAt(at), path };
-    const { watch } = o;
-    const armed = watch && {
-      kind: request.op === OpCode.getChildren ? ('child' as const) : ('data' as const),
+    const kind = request.op === OpCode.getChildren || request.op === OpCode.getChildren2 ? 'child' : 'data';
+    const watch: Omit<Watch, 'path'> | undefined =
+      lasting ?? (o.watch && { kind, listener: o.watch, until: o.watchUntil });
+    const armed: Watch | undefined = watch && {
+      ...watch,
       path: at,
-      listener: (event: WatchEvent) => watch({ ...event, path: this.chroot.toCaller(event.path) }),
+      listener: (event) =>
+        watch.listener({ ...event, path: event.path === at ? path : this.chroot.toCaller(event.path) }),
     };
     return traced(operation, path, async () => {
       const reply = this.session.request(request, o.signal, armed);
-      return recover ? reply.catch(recover) : reply;
+      return request.recover ? reply.catch(request.recover) : reply;
     });
+  }
+
+  /** For what is about no single path. */
+  private async send<T>(operation: string, o: CallOptions, request: () => Request<T>): Promise<T> {
+    throwIfAborted(o.signal);
+    const asked = request();
+    return traced(operation, asked.path ?? '', () => this.session.request(asked, o.signal));
   }
 }
 
@@ -352,9 +496,4 @@ function explained(error: unknown, lastFailure: unknown): unknown {
   if (!(error instanceof FlashmeshError && error.kind === 'deadline_exceeded') || !lastFailure) return error;
   const text = `${error.message}; last failure: ${messageOf(lastFailure)}`;
   return new FlashmeshError(error.kind, error.code, text, { cause: lastFailure });
-}
-
-/** The most bytes that it can take on the wire. */
-function sizeOf(value: Uint8Array | string): number {
-  return typeof value === 'string' ? value.length * 3 : value.length;
 }

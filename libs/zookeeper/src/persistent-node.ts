@@ -1,5 +1,7 @@
 import type { Logger } from '@flashmesh/telemetry';
-import { isZooKeeperError, Reconciler, type ZooKeeper } from '@flashmesh/zookeeper';
+import { isZooKeeperError } from './errors.ts';
+import { Reconciler } from './reconciler.ts';
+import type { ZooKeeper } from './zookeeper.ts';
 
 /**
  * Keeps an ephemeral node in place: it is made again after a lost session, and when somebody deletes or changes it.
@@ -7,20 +9,19 @@ import { isZooKeeperError, Reconciler, type ZooKeeper } from '@flashmesh/zookeep
  * Two processes may claim the same node. The newest claim wins: at the start whatever is there is replaced, since it is most
  * likely left over from a run before this one; later a node of a foreign session is left alone until it goes.
  */
-export class Announcement {
+export class PersistentNode {
   private readonly zk: ZooKeeper;
   private readonly path: string;
   private readonly data: Buffer;
   private readonly logger: Logger | undefined;
   private readonly reconciler: Reconciler;
-  /** Every session that this announcement has written with: their nodes are its own. */
+  /** Every session that this one has written with: their nodes are its own. */
   private readonly sessions = new Set<bigint>();
   private readonly first = Promise.withResolvers<void>();
   private placed = false;
   private armed = false;
   private withdrawal: Promise<void> | undefined;
 
-  /** @internal Use `Registry.announce`. */
   constructor(zk: ZooKeeper, path: string, data: string, logger?: Logger) {
     this.zk = zk;
     this.path = path;
@@ -28,16 +29,20 @@ export class Announcement {
     this.logger = logger;
     this.reconciler = new Reconciler((signal) => this.place(signal), {
       onError: (error) => {
-        // What waiting does not cure is the announcer's to know; after the first time it can only be logged.
+        // What waiting does not cure is the owner's to know; after the first time it can only be logged.
         if (!this.placed && !(isZooKeeperError(error) && error.kind === 'unavailable')) {
           this.first.reject(error);
         }
-        this.logger?.warn({ err: error, path }, 'announcing failed');
+        this.logger?.warn({ err: error, path }, 'placing the node failed');
       },
     });
   }
 
-  /** @internal Resolves when the node is there. Waits while ZooKeeper is out of reach. */
+  /**
+   * Puts the node in place, with its missing parents. Resolves when it is there; waits while ZooKeeper is out of reach.
+   *
+   * @throws ZooKeeperError for what waiting does not cure, e.g. `ZK_NO_AUTH`.
+   */
   async start(): Promise<void> {
     this.reconciler.poke();
     try {
@@ -49,7 +54,7 @@ export class Announcement {
   }
 
   /**
-   * Takes the instance out, at once. When ZooKeeper is out of reach the node goes with its session.
+   * Takes the node out, at once. When ZooKeeper is out of reach the node goes with its session.
    *
    * @throws ZooKeeperError when it is unknown whether the node is gone.
    */
@@ -81,7 +86,7 @@ export class Announcement {
         this.placed = true;
         return this.first.resolve();
       } else if (this.placed && !this.sessions.has(stat.ephemeralOwner)) {
-        this.logger?.warn({ path: this.path }, 'another process announces the same instance: left alone');
+        this.logger?.warn({ path: this.path }, 'another process has this node: left alone');
         return;
       } else await this.replace();
       if (signal.aborted) return;
