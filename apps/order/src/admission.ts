@@ -6,7 +6,6 @@ import { InjectClock } from '@flashmesh/service';
 import { Injectable } from '@nestjs/common';
 import { busy } from './busy.ts';
 
-
 /** How long a verdict is good for: short enough to notice that units came back, long enough to spare inventory a rush. */
 const VERDICT_TTL_MS = 50;
 

@@ -88,7 +88,9 @@ describe('the way of an order through this service, on a real Kafka and a real R
     logger,
   );
   const redriver = new Redriver(store, log, runner, systemClock, logger);
-  const placing = new PlaceOrder(store, sales, admission, log, systemClock, { ORDER_MAX_OPEN: 1000 } as OrderEnv);
+  const placing = new PlaceOrder(store, sales, admission, log, systemClock, {
+    ORDER_MAX_OPEN: 1000,
+  } as OrderEnv);
   const controller = new OrderController(placing, store, runner);
   /** The offset that comes next, by partition; as many partitions as the stack's topics have. */
   let next: number[] = [];

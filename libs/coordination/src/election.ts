@@ -1,15 +1,12 @@
 import { sleep } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
-import { isZooKeeperError, type ZooKeeper } from '@flashmesh/zookeeper';
-import { awaitTurn, type Turn } from './turn.ts';
+import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
+import type { Holding } from './holding.ts';
+import { participantsOf } from './lock.ts';
+import { awaitTurn } from './turn.ts';
 
-/** What a leader works with. */
-export interface Leadership {
-  /** The fencing token: higher for every later leader. Stores check it. */
-  readonly token: bigint;
-  /** Aborts at once when the leadership is not certain any more: stop working then. */
-  readonly signal: AbortSignal;
-}
+/** What a leader works with. It ends when its work does, so it is not released by hand. */
+export type Leadership = Omit<Holding, 'release'>;
 
 export interface ElectionOptions {
   /** Told of errors of the leader's work. */
@@ -26,7 +23,7 @@ export class Election {
   private readonly id: string;
   private readonly logger: Logger | undefined;
   private readonly stopped = new AbortController();
-  private turn: Turn | undefined;
+  private turn: Holding | undefined;
   private running: Promise<void> | undefined;
 
   /** @param id names this candidate in its node, e.g. the instance. */
@@ -39,7 +36,7 @@ export class Election {
 
   /** Whether this one leads, as far as can be known here: a store must check the token all the same. */
   get isLeader(): boolean {
-    return this.turn !== undefined && !this.turn.signal.aborted;
+    return this.turn?.isHeld() ?? false;
   }
 
   /**
@@ -53,9 +50,18 @@ export class Election {
   /** Gives up leadership or candidacy; resolves when `lead` has returned and the node is gone. It cannot run again. */
   async stop(): Promise<void> {
     this.stopped.abort();
-    const leaving = this.turn?.leave();
+    const leaving = this.turn?.release();
     await this.running;
     await leaving;
+  }
+
+  /** Ids of the leader and of those in line behind it, in order. */
+  async participants(): Promise<string[]> {
+    const names = await participantsOf(this.zk, this.path);
+    const seen = await Promise.all(
+      names.map((name) => this.zk.get(joinPath(this.path, name)).catch(() => undefined)),
+    );
+    return seen.flatMap((node) => (node ? [node.data.toString()] : []));
   }
 
   private async loop(lead: (leadership: Leadership) => Promise<void>): Promise<void> {
@@ -77,15 +83,16 @@ export class Election {
 
   private async term(lead: (leadership: Leadership) => Promise<void>, signal: AbortSignal): Promise<void> {
     const turn = await awaitTurn(this.zk, { path: this.path, prefix: 'latch-', data: this.id }, signal);
+    if (!turn) return;
     this.turn = turn;
     try {
-      if (!signal.aborted) await lead({ token: turn.token, signal: turn.signal });
+      if (!signal.aborted) await lead(turn);
     } catch (error) {
       // Work that stops because it was told to is no fault.
       if (!turn.signal.aborted) throw error;
     } finally {
       this.turn = undefined;
-      await turn.leave();
+      await turn.release();
     }
   }
 }

@@ -1,2 +1,17 @@
+export { AtomicCounter } from './atomic-counter.ts';
+export { Barrier, DoubleBarrier } from './barrier.ts';
+export { Configuration, type ConfigurationOptions, type Schema } from './configuration.ts';
+export type { WaitOptions } from './deadline.ts';
 export { Election, type ElectionOptions, type Leadership } from './election.ts';
+export { ensembleOf, type FencingToken, isStale } from './fencing-token.ts';
+export { GroupMembership, type GroupMembershipOptions } from './group-membership.ts';
+export type { Holding } from './holding.ts';
+export type { QueueOptions } from './item-queue.ts';
+export { LeaderLatch, type LeaderLatchOptions } from './leader-latch.ts';
 export { type AcquireOptions, Lock, type LockHandle } from './lock.ts';
+export { type Acquirable, type MultiHandle, MultiLock } from './multi-lock.ts';
+export { DelayQueue, PriorityQueue, Queue, type Work } from './queue.ts';
+export { ReadWriteLock, type WriteHandle } from './read-write-lock.ts';
+export { Semaphore } from './semaphore.ts';
+export { SharedValue, type Versioned } from './shared-value.ts';
+export { claimWorkerId, type WorkerId } from './worker-id.ts';

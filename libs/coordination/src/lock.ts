@@ -1,25 +1,24 @@
-import { FlashmeshError, systemClock } from '@flashmesh/core';
-import type { ZooKeeper } from '@flashmesh/zookeeper';
-import { awaitTurn } from './turn.ts';
+import { joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
+import { tooLate, type WaitOptions, withDeadline } from './deadline.ts';
+import type { Holding } from './holding.ts';
+import { inSequence } from './sequence.ts';
+import { awaitTurn, type Line } from './turn.ts';
+
+export interface AcquireOptions extends WaitOptions {
+  /** Called when somebody asks for the lock back ({@link Lock.revoke}); whether to release it is the holder's to decide. */
+  readonly onRevoke?: () => void;
+}
 
 /** A lock that is held. */
-export interface LockHandle {
-  /**
-   * The fencing token: higher for every later holder. Mutual exclusion without it is a hope (a paused process does not know that
-   * its session is over): hand it to the store that the lock protects, which refuses a token lower than one it has seen.
-   */
-  readonly token: bigint;
-  /** Aborts at once when the lock is not certain any more: session suspended or lost, node removed, or released. */
-  readonly signal: AbortSignal;
-  /** Lets the next one in. Resolves when the node is gone, or its session. */
-  release(): Promise<void>;
+export interface LockHandle extends Holding {
+  /** Another handle of the same lock, at once: the lock is free when all of its handles were released. */
+  reenter(): LockHandle;
+  /** How many handles of the lock were not released yet. */
+  readonly entries: number;
 }
 
-export interface AcquireOptions {
-  readonly signal?: AbortSignal;
-  /** @default waits for ever */
-  readonly timeoutMs?: number;
-}
+/** Curator's marker of a lock that is asked back. */
+const REVOKE = '__REVOKE__';
 
 /** A fair lock among all clients that name the same path (the recipe of ZooKeeper's guide, in Curator's layout). */
 export class Lock {
@@ -32,31 +31,84 @@ export class Lock {
   }
 
   /**
-   * Waits for the lock, in order of arrival. Not reentrant.
+   * Waits for the lock, in order of arrival. Reentrant by handle ({@link LockHandle.reenter}), not by chance: a second `acquire`
+   * of the same process waits for the first.
    *
    * @throws FlashmeshError `deadline_exceeded` (`LOCK_TIMEOUT`), or the reason of the signal: no node stays behind then.
    */
-  async acquire(o: AcquireOptions = {}): Promise<LockHandle> {
-    const late = new AbortController();
-    const { timeoutMs } = o;
-    const timer =
-      timeoutMs === undefined
-        ? undefined
-        : systemClock.after(timeoutMs, () =>
-            late.abort(
-              new FlashmeshError(
-                'deadline_exceeded',
-                'LOCK_TIMEOUT',
-                `${this.path} was not free within ${timeoutMs} ms`,
-              ),
-            ),
-          );
-    const signal = o.signal ? AbortSignal.any([o.signal, late.signal]) : late.signal;
-    try {
-      const turn = await awaitTurn(this.zk, { path: this.path, prefix: 'lock-', data: '' }, signal);
-      return { token: turn.token, signal: turn.signal, release: () => turn.leave() };
-    } finally {
-      timer?.cancel();
-    }
+  acquire(o: AcquireOptions = {}): Promise<LockHandle> {
+    return acquireIn(this.zk, { path: this.path, prefix: 'lock-', data: '' }, o);
   }
+
+  /** Nodes of the holder and of those who wait, in order. */
+  async participants(): Promise<string[]> {
+    return participantsOf(this.zk, this.path);
+  }
+
+  /** Asks the holder, if there is one, to give the lock back: its `onRevoke` is called. It may refuse. */
+  async revoke(): Promise<void> {
+    const [holder] = await this.participants();
+    if (holder !== undefined) await this.zk.set(joinPath(this.path, holder), REVOKE);
+  }
+}
+
+/** @internal The names in a line, in order; none when there is no line. */
+export async function participantsOf(zk: ZooKeeper, path: string): Promise<string[]> {
+  if (!(await zk.exists(path))) return [];
+  return inSequence(await zk.children(path));
+}
+
+/** @internal */
+export async function acquireIn(zk: ZooKeeper, line: Line, o: AcquireOptions): Promise<LockHandle> {
+  const what = `${line.path} was not free`;
+  const held = await withDeadline(
+    // One try takes as long as it takes: its time is not measured.
+    o.timeoutMs === 0 ? { signal: o.signal } : o,
+    'LOCK_TIMEOUT',
+    what,
+    (signal) => awaitTurn(zk, { ...line, wait: o.timeoutMs !== 0 }, signal),
+  );
+  if (!held) throw tooLate('LOCK_TIMEOUT', what, 0);
+  if (o.onRevoke) await watchForRevoke(zk, held, o.onRevoke);
+  return sharedHandle(held);
+}
+
+/** @internal A handle for each entry; the last one to be released releases the lock. */
+export function sharedHandle(held: Holding): LockHandle {
+  let entries = 0;
+  const enter = (): LockHandle => {
+    entries++;
+    let released: Promise<void> | undefined;
+    return {
+      ...held,
+      reenter: enter,
+      get entries() {
+        return entries;
+      },
+      release() {
+        released ??= --entries === 0 ? held.release() : Promise.resolve();
+        return released;
+      },
+    };
+  };
+  return enter();
+}
+
+async function watchForRevoke(zk: ZooKeeper, { path, signal }: Holding, onRevoke: () => void): Promise<void> {
+  let told = false;
+  const look = async () => {
+    const { data } = await zk.get(path, { signal });
+    if (told || data.toString() !== REVOKE) return;
+    told = true;
+    onRevoke();
+  };
+  await zk.watch(
+    path,
+    ({ type }) => {
+      // A node that is gone ends the signal.
+      if (type === 'changed' || type === 'rearmed') look().catch(() => undefined);
+    },
+    { until: signal },
+  );
+  await look();
 }

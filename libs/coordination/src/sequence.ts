@@ -10,8 +10,11 @@ function bySequence(a: string, b: string): number {
   return (sequenceOf(a) - sequenceOf(b)) | 0;
 }
 
-/** A name before the number ends with a dash (`lock-0000000001`), which is no minus unless ten digits follow a second one. */
+/**
+ * A name before the number ends with a dash (`lock-0000000001`), which is no minus unless ten digits follow a second one, or with an
+ * underscore (`__READ__`).
+ */
 function sequenceOf(name: string): number {
   const digits = Number(name.slice(-10));
-  return /--\d{10}$/.test(name) ? -digits : digits;
+  return /[-_]-\d{10}$/.test(name) ? -digits : digits;
 }

@@ -40,7 +40,9 @@ describe('KafkajsProducer', () => {
   });
 
   it('sends again, in order, what no broker acknowledged although kafkajs reports success', async () => {
-    const { producer, log, attempts } = producing((_topic, partition, attempt) => partition !== 1 || attempt > 2);
+    const { producer, log, attempts } = producing(
+      (_topic, partition, attempt) => partition !== 1 || attempt > 2,
+    );
     await producer.send([record('a', 1, '1'), record('a', 0, '2'), record('a', 1, '3')]);
     expect(Object.fromEntries(log)).toEqual({ 'a/0': ['2'], 'a/1': ['1', '3'] });
     expect(attempts()).toBe(3);

@@ -126,10 +126,7 @@ export class OrderStore implements OnModuleInit, OnApplicationShutdown {
    * @param maxOpen refuses a new order when as many in its partition have not ended.
    * @throws FlashmeshError `resource_exhausted` (`BUSY`), and nothing is created.
    */
-  async place(
-    placed: PlacedOrder,
-    maxOpen?: number,
-  ): Promise<{ record: OrderRecord; created: boolean }> {
+  async place(placed: PlacedOrder, maxOpen?: number): Promise<{ record: OrderRecord; created: boolean }> {
     const record: OrderRecord = { order: placed, state: 'PLACED', updatedAt: placed.placedAt };
     const args = [placed.id, encodeRecord(record), this.clock.now() + DUE_AFTER_MS];
     if (maxOpen !== undefined) args.push(maxOpen);

@@ -1,0 +1,148 @@
+import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
+import { type WaitOptions, withDeadline } from './deadline.ts';
+import { guaranteedDelete } from './guaranteed-delete.ts';
+import { untilGone, untilThere } from './wait-for.ts';
+
+/** A barrier that somebody sets and somebody lifts; whoever comes meanwhile waits. */
+export class Barrier {
+  private readonly zk: ZooKeeper;
+  private readonly path: string;
+
+  constructor(zk: ZooKeeper, path: string) {
+    this.zk = zk;
+    this.path = path;
+  }
+
+  /** Sets it; does nothing when it is set. */
+  async set(): Promise<void> {
+    await this.zk.mkdirp(this.path);
+  }
+
+  /** Lifts it for all who wait; does nothing when it is lifted. */
+  async lift(): Promise<void> {
+    await this.zk.delete(this.path).catch(unless('ZK_NO_NODE'));
+  }
+
+  /** Resolves while it is not set. @throws FlashmeshError `deadline_exceeded` (`BARRIER_TIMEOUT`); the reason of the signal. */
+  wait(o: WaitOptions = {}): Promise<void> {
+    return withDeadline(o, 'BARRIER_TIMEOUT', `${this.path} was not lifted`, async (signal) => {
+      while (await this.zk.exists(this.path, { signal })) {
+        await untilGone(this.zk, this.path, signal).catch(unless('ZK_CONNECTION_LOSS'));
+        await this.zk.connected(signal);
+      }
+    });
+  }
+}
+
+/** The node that says that all are in. It is never counted as a member. */
+const READY = 'ready';
+
+/**
+ * So many members begin together and end together: none passes `enter` before all have entered, none passes `leave` before all have
+ * left. Every wait ends by looking, never by an event (Curator's let members through early on a spurious one, GH-1290).
+ */
+export class DoubleBarrier {
+  private readonly zk: ZooKeeper;
+  private readonly path: string;
+  private readonly members: number;
+  private readonly id: string;
+
+  /**
+   * @param id of this member, another for each.
+   * @param members how many there are; more may enter, and none of those waits.
+   */
+  constructor(zk: ZooKeeper, path: string, id: string, members: number) {
+    this.zk = zk;
+    this.path = path;
+    this.id = id;
+    this.members = members;
+  }
+
+  private get own(): string {
+    return joinPath(this.path, this.id);
+  }
+
+  private get ready(): string {
+    return joinPath(this.path, READY);
+  }
+
+  /**
+   * Resolves when all members have entered.
+   *
+   * @throws FlashmeshError `deadline_exceeded` (`BARRIER_TIMEOUT`) or the reason of the signal: this member has left then.
+   */
+  async enter(o: WaitOptions = {}): Promise<void> {
+    try {
+      await withDeadline(o, 'BARRIER_TIMEOUT', `not all entered ${this.path}`, async (signal) => {
+        while (!(await this.trying(signal, () => this.allIn(signal)))) await this.zk.connected(signal);
+      });
+    } catch (error) {
+      await guaranteedDelete(this.zk, this.own, this.zk.sessionId).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Resolves when all members have left. @throws as {@link DoubleBarrier.enter}. */
+  leave(o: WaitOptions = {}): Promise<void> {
+    return withDeadline(o, 'BARRIER_TIMEOUT', `not all left ${this.path}`, async (signal) => {
+      await guaranteedDelete(this.zk, this.own, this.zk.sessionId);
+      while (!(await this.trying(signal, () => this.allOut(signal)))) await this.zk.connected(signal);
+    });
+  }
+
+  private async allIn(signal: AbortSignal | undefined): Promise<boolean> {
+    await this.placeOwn();
+    if (await this.zk.exists(this.ready, { signal })) return true;
+    if ((await this.inside(signal)).length >= this.members) {
+      await this.zk.create(this.ready, '').catch(unless('ZK_NODE_EXISTS'));
+      return true;
+    }
+    await untilThere(this.zk, this.ready, signal);
+    return false;
+  }
+
+  private async allOut(signal: AbortSignal | undefined): Promise<boolean> {
+    const [someone] = (await this.inside(signal)).sort();
+    if (someone === undefined) {
+      await this.zk.delete(this.ready).catch(unless('ZK_NO_NODE'));
+      return true;
+    }
+    await untilGone(this.zk, joinPath(this.path, someone), signal);
+    return false;
+  }
+
+  /** The own node dies with its session: it is looked after whenever something happens. */
+  private async placeOwn(): Promise<void> {
+    try {
+      await this.zk.create(this.own, '', { mode: 'ephemeral' });
+    } catch (error) {
+      if (isZooKeeperError(error, 'ZK_NO_NODE')) {
+        await this.zk.mkdirp(this.path);
+        return this.placeOwn();
+      }
+      if (!isZooKeeperError(error, 'ZK_NODE_EXISTS')) throw error;
+    }
+  }
+
+  private async inside(signal: AbortSignal | undefined): Promise<string[]> {
+    const names = await this.zk.children(this.path, { signal });
+    return names.filter((name) => name !== READY);
+  }
+
+  /** What a lost connection interrupts is tried again. */
+  private async trying(signal: AbortSignal | undefined, look: () => Promise<boolean>): Promise<boolean> {
+    try {
+      return await look();
+    } catch (error) {
+      if (signal?.aborted || !isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED'))
+        throw error;
+      return false;
+    }
+  }
+}
+
+function unless(code: 'ZK_NO_NODE' | 'ZK_NODE_EXISTS' | 'ZK_CONNECTION_LOSS'): (error: unknown) => void {
+  return (error) => {
+    if (!isZooKeeperError(error, code)) throw error;
+  };
+}

@@ -1,0 +1,150 @@
+import { FlashmeshError, requirePositiveInteger, sleep, type Clock, systemClock } from '@flashmesh/core';
+import { isZooKeeperError, joinPath, TransactionRefused, type ZooKeeper } from '@flashmesh/zookeeper';
+import type { Logger } from '@flashmesh/telemetry';
+import { untilChildren } from './wait-for.ts';
+
+export interface QueueOptions {
+  /** Items that may wait; the next one is refused. All of them are in every server's memory. @default 1000 */
+  readonly maxItems?: number;
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+}
+
+const ERROR_PAUSE_MS = 500;
+/** Who works on an item says so beneath its own node, so that a dead worker's item is free again. */
+const CLAIM = 'claim';
+
+/**
+ * @internal Items as children of a node in the order of their names. A consumer claims the first free one by an ephemeral node, works, and
+ * then deletes both in one transaction: an item whose consumer died is worked on again, one that was worked off is not.
+ */
+export class ItemQueue {
+  private readonly zk: ZooKeeper;
+  private readonly path: string;
+  private readonly claims: string;
+  private readonly maxItems: number;
+  private readonly logger: Logger | undefined;
+  private readonly clock: Clock;
+  /** When an item may be taken at the earliest, in milliseconds since the epoch. */
+  private readonly dueAt: (name: string) => number;
+
+  constructor(zk: ZooKeeper, path: string, dueAt: (name: string) => number, o: QueueOptions = {}) {
+    this.zk = zk;
+    this.path = joinPath(path, 'items');
+    this.claims = joinPath(path, `${CLAIM}s`);
+    this.dueAt = dueAt;
+    this.maxItems = requirePositiveInteger('maxItems', o.maxItems ?? 1000);
+    this.logger = o.logger;
+    this.clock = o.clock ?? systemClock;
+  }
+
+  /** Items that wait or are worked on. */
+  async size(): Promise<number> {
+    return (await this.zk.exists(this.path))?.numChildren ?? 0;
+  }
+
+  /** @throws FlashmeshError `resource_exhausted` (`QUEUE_FULL`). */
+  async put(prefix: string, data: Uint8Array | string): Promise<string> {
+    await this.zk.mkdirp(this.path);
+    if ((await this.size()) >= this.maxItems) {
+      throw new FlashmeshError(
+        'resource_exhausted',
+        'QUEUE_FULL',
+        `${this.path} holds ${this.maxItems} items`,
+      );
+    }
+    const { path } = await this.zk.create(joinPath(this.path, prefix), data, {
+      mode: 'persistent-sequential',
+    });
+    return path.slice(path.lastIndexOf('/') + 1);
+  }
+
+  /** Works items off, one at a time, until the signal aborts. */
+  async consume(
+    work: (data: Buffer, signal: AbortSignal) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.zk.connected(signal);
+        await Promise.all([this.zk.mkdirp(this.path), this.zk.mkdirp(this.claims)]);
+        if (!(await this.workOne(work, signal))) await this.awaitWork(signal);
+      } catch (error) {
+        if (signal.aborted || isZooKeeperError(error, 'ZK_CLOSED')) return;
+        this.logger?.warn({ err: error, queue: this.path }, 'an item was not worked off');
+        await sleep(ERROR_PAUSE_MS, signal, this.clock).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Whether there was one to work on. */
+  private async workOne(
+    work: (data: Buffer, signal: AbortSignal) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    for (const name of await this.due()) {
+      const claim = joinPath(this.claims, name);
+      const item = joinPath(this.path, name);
+      if (!(await this.claim(item, claim))) continue;
+      const owner = this.zk.sessionId;
+      try {
+        const { data } = await this.zk.get(item);
+        await work(data, signal);
+        await this.zk.transaction([
+          { op: 'delete', path: claim },
+          { op: 'delete', path: item },
+        ]);
+      } catch (error) {
+        // Another session's claim is not ours to take away.
+        if (this.zk.sessionId === owner) await this.zk.delete(claim).catch(() => undefined);
+        throw error;
+      }
+      return true;
+    }
+    return false;
+  }
+
+  /** Claims the item if it is still there and nobody has it. */
+  private async claim(item: string, claim: string): Promise<boolean> {
+    try {
+      await this.zk.transaction([
+        { op: 'check', path: item },
+        { op: 'create', path: claim, mode: 'ephemeral' },
+      ]);
+      return true;
+    } catch (error) {
+      if (error instanceof TransactionRefused && ['ZK_NO_NODE', 'ZK_NODE_EXISTS'].includes(error.code))
+        return false;
+      throw error;
+    }
+  }
+
+  private async due(): Promise<string[]> {
+    const [items, claims] = await Promise.all([this.zk.children(this.path), this.zk.children(this.claims)]);
+    const claimed = new Set(claims);
+    const now = this.clock.now();
+    return items.filter((name) => !claimed.has(name) && this.dueAt(name) <= now).sort();
+  }
+
+  /** Until an item comes, a claim goes, or the next item is due. */
+  private async awaitWork(signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const either = AbortSignal.any([signal, over.signal]);
+    const before = new Set(await this.zk.children(this.path));
+    const claimed = await this.zk.children(this.claims);
+    const next = Math.min(
+      ...[...before].map((name) => this.dueAt(name)).filter((at) => at > this.clock.now()),
+    );
+    const waits = [
+      untilChildren(this.zk, this.path, (names) => names.some((name) => !before.has(name)), either),
+      untilChildren(this.zk, this.claims, (names) => claimed.some((name) => !names.includes(name)), either),
+      ...(Number.isFinite(next) ? [sleep(Math.max(next - this.clock.now(), 1), either, this.clock)] : []),
+    ];
+    try {
+      await Promise.race(waits);
+    } finally {
+      over.abort();
+      await Promise.allSettled(waits);
+    }
+  }
+}

@@ -1,0 +1,275 @@
+import {
+  AtomicCounter,
+  Barrier,
+  claimWorkerId,
+  Configuration,
+  DelayQueue,
+  DoubleBarrier,
+  GroupMembership,
+  LeaderLatch,
+  PriorityQueue,
+  Queue,
+  type Schema,
+  SharedValue,
+} from './index.ts';
+import { eventually, killSession, pause, Stage } from './spec-support.ts';
+
+describe('recipes, real server', () => {
+  let stage: Stage;
+  let stop: AbortController;
+  const running: Promise<void>[] = [];
+
+  beforeEach(() => {
+    stage = new Stage();
+    stop = new AbortController();
+  });
+
+  afterEach(async () => {
+    stop.abort();
+    await Promise.all(running.splice(0));
+    await stage.close();
+  });
+
+  it('has one leader, which another follows when it is closed or its session ends', async () => {
+    const zk = [await stage.connect(), await stage.connect()];
+    const changes: string[] = [];
+    const latches = zk.map(
+      (client, i) =>
+        new LeaderLatch(client, stage.path, `candidate-${i}`, {
+          onChange: (leadership) => changes.push(`${i} ${leadership ? 'leads' : 'does not'}`),
+        }),
+    );
+    const [first, second] = latches as [LeaderLatch, LeaderLatch];
+    first.start();
+    const leadership = await first.awaitLeadership();
+    second.start();
+    await eventually(async () => (await second.participants()).length === 2);
+    expect(await second.participants()).toEqual(['candidate-0', 'candidate-1']);
+    expect([first.leadership, second.leadership]).toEqual([leadership, undefined]);
+    await killSession(zk[0] as (typeof zk)[0]);
+    const next = await second.awaitLeadership();
+    expect(next.token.czxid).toBeGreaterThan(leadership.token.czxid);
+    await eventually(() => first.leadership === undefined);
+    await eventually(async () => (await second.participants()).length === 2);
+    await second.close();
+    await first.awaitLeadership();
+    await first.close();
+    const of = (id: string) => changes.filter((change) => change.startsWith(id));
+    expect(of('0')).toEqual(['0 leads', '0 does not', '0 leads', '0 does not']);
+    expect(of('1')).toEqual(['1 leads', '1 does not']);
+    await expect(first.awaitLeadership()).rejects.toMatchObject({ code: 'CANCELLED' });
+  });
+
+  it('holds who comes to a barrier until it is lifted', async () => {
+    const [one, two] = [await stage.connect(), await stage.connect()];
+    const barrier = new Barrier(one, stage.path);
+    await barrier.wait();
+    await barrier.set();
+    await barrier.set();
+    await expect(new Barrier(two, stage.path).wait({ timeoutMs: 50 })).rejects.toMatchObject({
+      code: 'BARRIER_TIMEOUT',
+    });
+    let through = false;
+    const waiting = new Barrier(two, stage.path).wait().then(() => (through = true));
+    // An event that is not the one that is waited for.
+    await one.set(stage.path, 'still here');
+    await pause(50);
+    expect(through).toBe(false);
+    await barrier.lift();
+    await waiting;
+    await barrier.lift();
+    expect(two.watchCount).toBe(0);
+  });
+
+  it('lets all in together and all out together', async () => {
+    const zk = [await stage.connect(), await stage.connect(), await stage.connect()];
+    const inside = new Set<number>();
+    const members = zk.map((client, i) => new DoubleBarrier(client, stage.path, `m${i}`, 3));
+    const enter = (i: number) => (members[i] as DoubleBarrier).enter().then(() => inside.add(i));
+    const entering = [enter(0), enter(1)];
+    await eventually(async () => (await (zk[0] as (typeof zk)[0]).exists(stage.path))?.numChildren === 2);
+    await expect(
+      new DoubleBarrier(zk[2] as (typeof zk)[0], `${stage.path}-alone`, 'm2', 2).enter({ timeoutMs: 50 }),
+    ).rejects.toMatchObject({ code: 'BARRIER_TIMEOUT' });
+    // A session that ends while it waits comes back.
+    await killSession(zk[1] as (typeof zk)[0]);
+    await eventually(async () => (await (zk[0] as (typeof zk)[0]).exists(stage.path))?.numChildren === 2);
+    expect(inside.size).toBe(0);
+    await Promise.all([...entering, enter(2)]);
+    expect(inside.size).toBe(3);
+    const left: number[] = [];
+    const leave = (i: number) => (members[i] as DoubleBarrier).leave().then(() => left.push(i));
+    const leaving = [leave(0), leave(2)];
+    await pause(100);
+    expect(left).toEqual([]);
+    await Promise.all([...leaving, leave(1)]);
+    expect(left).toHaveLength(3);
+    expect(await (zk[0] as (typeof zk)[0]).children(stage.path)).toEqual([]);
+  });
+
+  it('changes a value by its version, and shows it to all', async () => {
+    const [one, two] = [await stage.connect(), await stage.connect()];
+    const mine = new SharedValue(one, `${stage.path}/deep/value`, 'first');
+    const theirs = new SharedValue(two, `${stage.path}/deep/value`, 'other');
+    const seen: string[] = [];
+    await theirs.watch(({ data }) => seen.push(data.toString()), { until: stop.signal });
+    const { data, version } = await mine.get();
+    expect([data.toString(), version]).toEqual(['other', 0]);
+    expect(await mine.trySet(version, 'second')).toMatchObject({ version: 1 });
+    expect(await mine.trySet(version, 'never')).toBeUndefined();
+    await eventually(() => seen.at(-1) === 'second');
+    await killSession(two);
+    await mine.set('third');
+    await eventually(() => seen.at(-1) === 'third');
+  });
+
+  it('counts what was added by all', async () => {
+    const zk = [await stage.connect(), await stage.connect()];
+    const counters = zk.map((client) => new AtomicCounter(client, `${stage.path}/counter`));
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, i) => (counters[i % 2] as AtomicCounter).add(2n)),
+    );
+    expect(new Set(answers).size).toBe(40);
+    const [counter] = counters as [AtomicCounter];
+    expect(await counter.get()).toBe(80n);
+    expect([await counter.compareAndSet(79n, 0n), await counter.compareAndSet(80n, -1n)]).toEqual([
+      false,
+      true,
+    ]);
+    expect(await counter.get()).toBe(-1n);
+  });
+
+  it('works a queue off in order, an item of a dead consumer again, and is bounded', async () => {
+    const [one, two] = [await stage.connect(), await stage.connect()];
+    const queue = new Queue(one, stage.path, { maxItems: 3 });
+    for (const item of ['a', 'b', 'c']) await queue.put(item);
+    await expect(queue.put('d')).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+    const done: string[] = [];
+    // Takes an item, and its session ends before it is worked off.
+    let begun = false;
+    const dead = new Queue(two, stage.path).consume(async (_data, signal) => {
+      begun = true;
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    }, stop.signal);
+    await eventually(() => begun);
+    running.push(
+      queue.consume(async (data) => {
+        done.push(data.toString());
+      }, stop.signal),
+    );
+    await eventually(() => done.length === 2);
+    expect(done).toEqual(['b', 'c']);
+    await killSession(two);
+    await eventually(() => done.length === 3);
+    expect(done).toEqual(['b', 'c', 'a']);
+    await queue.put('e');
+    await eventually(() => done.length === 4);
+    await eventually(async () => (await queue.size()) === 0);
+    stop.abort();
+    await dead;
+  });
+
+  it('works an item again whose work failed', async () => {
+    const zk = await stage.connect();
+    const queue = new Queue(zk, stage.path);
+    await queue.put('x');
+    let tries = 0;
+    running.push(
+      queue.consume(async () => {
+        if (++tries === 1) throw new Error('on purpose');
+      }, stop.signal),
+    );
+    await eventually(async () => tries === 2 && (await queue.size()) === 0);
+  });
+
+  it('takes the more urgent first, and nothing before its time', async () => {
+    const zk = await stage.connect();
+    const urgent = new PriorityQueue(zk, `${stage.path}/p`);
+    for (const [item, priority] of [
+      ['c', 300],
+      ['a', 5],
+      ['b', 20],
+    ] as const)
+      await urgent.put(item, priority);
+    await expect(async () => urgent.put('x', -1)).rejects.toThrow(RangeError);
+    const delayed = new DelayQueue(zk, `${stage.path}/d`);
+    const dueAt = Date.now() + 400;
+    await delayed.put('later', dueAt);
+    await delayed.put('now', 0);
+    const done: string[] = [];
+    let tooEarly = false;
+    running.push(
+      urgent.consume(async (data) => void done.push(data.toString()), stop.signal),
+      delayed.consume(async (data) => {
+        if (data.toString() === 'later') tooEarly = Date.now() < dueAt;
+        done.push(data.toString());
+      }, stop.signal),
+    );
+    await eventually(() => done.length === 5);
+    expect(done.filter((item) => item.length === 1)).toEqual(['a', 'b', 'c']);
+    expect(done.filter((item) => item.length > 1)).toEqual(['now', 'later']);
+    expect(tooEarly).toBe(false);
+  });
+
+  it('knows who is there', async () => {
+    const [one, two] = [await stage.connect(), await stage.connect()];
+    const first = new GroupMembership(one, stage.path, 'one', '1');
+    const second = new GroupMembership(two, stage.path, 'two', '2');
+    await Promise.all([first.start(), second.start()]);
+    await eventually(() => first.members.size === 2 && second.members.size === 2);
+    expect(second.members.get('one')?.toString()).toBe('1');
+    await killSession(two);
+    await eventually(() => !first.members.has('two'));
+    await eventually(() => first.members.has('two'));
+    await second.close();
+    await eventually(() => [...first.members.keys()].join() === 'one');
+    await first.close();
+  });
+
+  it('publishes a configuration, and keeps the last good one', async () => {
+    const [one, two] = [await stage.connect(), await stage.connect()];
+    const schema: Schema<{ limit: number }> = {
+      safeParse: (value) => {
+        const limit = (value as { limit?: unknown }).limit;
+        return typeof limit === 'number'
+          ? { success: true, data: { limit } }
+          : { success: false, error: { message: 'limit: must be a number' } };
+      },
+    };
+    const make = (zk: typeof one) =>
+      new Configuration(zk, `${stage.path}/config`, { schema, initial: { limit: 1 } });
+    const [publisher, subscriber] = [make(one), make(two)];
+    await Promise.all([publisher.start(), subscriber.start()]);
+    expect([subscriber.current, subscriber.version]).toEqual([{ limit: 1 }, 0]);
+    expect(await publisher.publish({ limit: 2 }, 0)).toBe(1);
+    await eventually(() => subscriber.current.limit === 2);
+    await expect(publisher.publish({ limit: 3 }, 0)).rejects.toMatchObject({ code: 'CONFIGURATION_CHANGED' });
+    await expect(publisher.publish({ limit: 'x' as never })).rejects.toMatchObject({
+      code: 'BAD_CONFIGURATION',
+      message: expect.stringContaining('limit'),
+    });
+    await one.set(`${stage.path}/config`, '{"limit":"by hand"}');
+    await one.set(`${stage.path}/config`, 'no JSON');
+    await pause(100);
+    expect(subscriber.current).toEqual({ limit: 2 });
+    await publisher.publish({ limit: 4 });
+    await eventually(() => subscriber.current.limit === 4);
+    publisher.stop();
+    subscriber.stop();
+  });
+
+  it('gives each worker a number of its own', async () => {
+    const [one, two] = [await stage.connect(), await stage.connect()];
+    const [a, b] = await Promise.all([
+      claimWorkerId(one, stage.path, 'one', 2),
+      claimWorkerId(two, stage.path, 'two', 2),
+    ]);
+    expect(new Set([a.id, b.id])).toEqual(new Set([0, 1]));
+    await expect(claimWorkerId(one, stage.path, 'three', 2)).rejects.toMatchObject({ code: 'NO_WORKER_ID' });
+    await killSession(one);
+    await eventually(() => a.signal.aborted && one.state.name === 'connected');
+    const again = await claimWorkerId(one, stage.path, 'one', 2);
+    expect(again.id).toBe(a.id);
+    await again.release();
+  });
+});

@@ -1,0 +1,106 @@
+import { requirePositiveInteger } from '@flashmesh/core';
+import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
+import { tooLate, type WaitOptions, withDeadline } from './deadline.ts';
+import { hold, type Holding } from './holding.ts';
+import { Lock } from './lock.ts';
+import { guaranteedDelete } from './guaranteed-delete.ts';
+import { protectedCreate } from './protected-create.ts';
+import { inSequence } from './sequence.ts';
+import { untilChildren } from './wait-for.ts';
+
+/**
+ * At most so many leases at a time among all clients that name the same path (Curator's InterProcessSemaphoreV2 and its layout).
+ * Fair: who waits holds a lock, so leases go out in order of arrival, and one client is woken by a returned lease.
+ */
+export class Semaphore {
+  private readonly zk: ZooKeeper;
+  private readonly leases: string;
+  private readonly door: Lock;
+  private readonly maxLeases: () => number;
+
+  /**
+   * @param maxLeases the same for all clients, or where the number is to be read each time, e.g. a {@link SharedValue}'s.
+   * @throws RangeError when the number is not a positive integer.
+   */
+  constructor(zk: ZooKeeper, path: string, maxLeases: number | (() => number)) {
+    this.zk = zk;
+    this.leases = joinPath(path, 'leases');
+    this.door = new Lock(zk, joinPath(path, 'locks'));
+    if (typeof maxLeases === 'number') requirePositiveInteger('maxLeases', maxLeases);
+    this.maxLeases = typeof maxLeases === 'number' ? () => maxLeases : maxLeases;
+  }
+
+  /**
+   * Waits for a lease.
+   *
+   * @throws FlashmeshError `deadline_exceeded` (`LEASE_TIMEOUT`), or the reason of the signal: no lease stays behind then.
+   */
+  async acquire(o: WaitOptions = {}): Promise<Holding> {
+    const what = `no lease of ${this.leases} was free`;
+    if (o.timeoutMs !== 0) {
+      return withDeadline(o, 'LEASE_TIMEOUT', what, (signal) => this.take(signal, true)) as Promise<Holding>;
+    }
+    const lease = await this.take(o.signal, false);
+    if (!lease) throw tooLate('LEASE_TIMEOUT', what, 0);
+    return lease;
+  }
+
+  /** All of so many leases, or none. @throws as {@link Semaphore.acquire}. */
+  async acquireMany(count: number, o: WaitOptions = {}): Promise<Holding[]> {
+    const what = `${count} leases of ${this.leases} were not free`;
+    const taken: Holding[] = [];
+    try {
+      return await withDeadline(o, 'LEASE_TIMEOUT', what, async (signal) => {
+        while (taken.length < count) taken.push(await this.acquire({ signal }));
+        return taken;
+      });
+    } catch (error) {
+      await Promise.all(taken.map((lease) => lease.release()));
+      throw error;
+    }
+  }
+
+  /** Nodes of the leases that are out. */
+  async participants(): Promise<string[]> {
+    return (await this.zk.exists(this.leases)) ? inSequence(await this.zk.children(this.leases)) : [];
+  }
+
+  private async take(signal: AbortSignal | undefined, wait: boolean): Promise<Holding | undefined> {
+    const door = await this.door
+      .acquire({ signal, timeoutMs: wait ? undefined : 0 })
+      .catch((error: unknown) => {
+        if (wait || signal?.aborted) throw error;
+        return undefined;
+      });
+    if (!door) return undefined;
+    try {
+      return await this.leaseBehind(AbortSignal.any([door.signal, ...(signal ? [signal] : [])]), wait);
+    } finally {
+      await door.release();
+    }
+  }
+
+  private async leaseBehind(signal: AbortSignal, wait: boolean): Promise<Holding | undefined> {
+    for (;;) {
+      const node = await protectedCreate(this.zk, this.leases, 'lease-', '');
+      try {
+        // Counted and not ordered: only who holds the door adds one, so there are never more than were counted.
+        const enough = (names: string[]) => names.length <= this.maxLeases() || !names.includes(node.name);
+        if (!wait && !enough(await this.zk.children(this.leases, { signal }))) {
+          await guaranteedDelete(this.zk, node.path, node.owner);
+          return undefined;
+        }
+        for (let names: string[] = []; !enough(names) || names.length === 0;) {
+          await untilChildren(this.zk, this.leases, enough, signal);
+          names = await this.zk.children(this.leases, { signal });
+        }
+        const lease = await hold(this.zk, node, signal);
+        if (lease) return lease;
+      } catch (error) {
+        const gone = guaranteedDelete(this.zk, node.path, node.owner).catch(() => undefined);
+        if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED')) throw error;
+        await gone;
+      }
+    }
+  }
+}
