@@ -82,7 +82,8 @@ export default {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^(dist|[.]local)/|/src/gen/' },
+    // The bench of the ZooKeeper clients is a package of its own, with dependencies that are not installed here.
+    exclude: { path: '^(dist|[.]local|bench/zookeeper)/|/src/gen/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {
