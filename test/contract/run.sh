@@ -11,5 +11,5 @@ if [ ! -f "$venv/ready" ]; then
 fi
 rm -rf "$stubs" && mkdir -p "$stubs"
 find proto -name '*.proto' -print0 | xargs -0 "$venv/bin/python" -m grpc_tools.protoc -I proto --python_out="$stubs" --grpc_python_out="$stubs"
-exec "$venv/bin/python" test/contract/client.py "$stubs" "${CATALOG:-127.0.0.1:50051}" "${ORDER:-127.0.0.1:50053}" \
-  "${INVENTORY:-127.0.0.1:50052}" "${PAYMENT:-127.0.0.1:50054}" "${INGEST:-127.0.0.1:50050}" "$@"
+exec "$venv/bin/python" test/contract/client.py "$stubs" "${CATALOG:-127.0.0.1:20051}" "${ORDER:-127.0.0.1:20053}" \
+  "${INVENTORY:-127.0.0.1:20052}" "${PAYMENT:-127.0.0.1:20054}" "${INGEST:-127.0.0.1:20050}" "$@"

@@ -9,21 +9,21 @@ export interface AppInstance {
   readonly name: string;
   /** Folder below `apps/`. */
   readonly app: string;
-  /** The gRPC port that it gets when that is free. */
+  /** The gRPC port that it gets when that is free; below those that the system hands out to clients, one of which may take it just before. */
   readonly grpcPort: number;
 }
 
 /** The nine processes, those that face the buyer last. */
 export const appInstances: readonly AppInstance[] = [
-  { name: 'catalog-1', app: 'catalog', grpcPort: 50051 },
-  { name: 'catalog-2', app: 'catalog', grpcPort: 50061 },
-  { name: 'inventory-1', app: 'inventory', grpcPort: 50052 },
-  { name: 'inventory-2', app: 'inventory', grpcPort: 50062 },
-  { name: 'payment-1', app: 'payment', grpcPort: 50054 },
-  { name: 'order-1', app: 'order', grpcPort: 50053 },
-  { name: 'fulfillment-1', app: 'fulfillment', grpcPort: 50055 },
-  { name: 'notification-1', app: 'notification', grpcPort: 50056 },
-  { name: 'gateway-1', app: 'gateway', grpcPort: 50050 },
+  { name: 'catalog-1', app: 'catalog', grpcPort: 20051 },
+  { name: 'catalog-2', app: 'catalog', grpcPort: 20061 },
+  { name: 'inventory-1', app: 'inventory', grpcPort: 20052 },
+  { name: 'inventory-2', app: 'inventory', grpcPort: 20062 },
+  { name: 'payment-1', app: 'payment', grpcPort: 20054 },
+  { name: 'order-1', app: 'order', grpcPort: 20053 },
+  { name: 'fulfillment-1', app: 'fulfillment', grpcPort: 20055 },
+  { name: 'notification-1', app: 'notification', grpcPort: 20056 },
+  { name: 'gateway-1', app: 'gateway', grpcPort: 20050 },
 ];
 
 /** What every app is built from, and the buyers beside them. */
