@@ -15,8 +15,9 @@ export interface FencingToken {
   readonly czxid: bigint;
 }
 
-/** Holds the ensemble's id; made once by whoever asks first. */
-const ENSEMBLE_PATH = '/flashmesh-ensemble';
+/** Holds the ensemble's id; made once by whoever asks first. Below the node that is the shop's own where the root is nobody's. */
+const PARENT_PATH = '/flashmesh';
+const ENSEMBLE_PATH = `${PARENT_PATH}/ensemble`;
 const known = new WeakMap<ZooKeeper, Promise<string>>();
 
 /**
@@ -53,7 +54,8 @@ async function readOrMake(zk: ZooKeeper): Promise<string> {
     await zk.create(ENSEMBLE_PATH, id);
     return id;
   } catch (error) {
-    if (!isZooKeeperError(error, 'ZK_NODE_EXISTS')) throw error;
+    if (isZooKeeperError(error, 'ZK_NO_NODE')) await zk.mkdirp(PARENT_PATH);
+    else if (!isZooKeeperError(error, 'ZK_NODE_EXISTS')) throw error;
     return readOrMake(zk);
   }
 }
