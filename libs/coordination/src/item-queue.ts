@@ -11,6 +11,12 @@ export interface QueueOptions {
 }
 
 const ERROR_PAUSE_MS = 500;
+/** Names of items and of claims, at one look. */
+interface Seen {
+  readonly items: string[];
+  readonly claims: string[];
+}
+
 /** Who works on an item says so beneath its own node, so that a dead worker's item is free again. */
 const CLAIM = 'claim';
 
@@ -68,7 +74,8 @@ export class ItemQueue {
       try {
         await this.zk.connected(signal);
         await Promise.all([this.zk.mkdirp(this.path), this.zk.mkdirp(this.claims)]);
-        if (!(await this.workOne(work, signal))) await this.awaitWork(signal);
+        const seen = await this.look();
+        if (!(await this.workOne(seen, work, signal))) await this.awaitWork(seen, signal);
       } catch (error) {
         if (signal.aborted || isZooKeeperError(error, 'ZK_CLOSED')) return;
         this.logger?.warn({ err: error, queue: this.path }, 'an item was not worked off');
@@ -79,13 +86,18 @@ export class ItemQueue {
 
   /** Whether there was one to work on. */
   private async workOne(
+    seen: Seen,
     work: (data: Buffer, signal: AbortSignal) => Promise<void>,
     signal: AbortSignal,
   ): Promise<boolean> {
-    for (const name of await this.due()) {
+    for (const name of this.due(seen)) {
       const claim = joinPath(this.claims, name);
       const item = joinPath(this.path, name);
-      if (!(await this.claim(item, claim))) continue;
+      if (!(await this.claim(item, claim))) {
+        // Somebody was faster: when that claim goes, the item may be free again.
+        seen.claims.push(name);
+        continue;
+      }
       const owner = this.zk.sessionId;
       try {
         const { data } = await this.zk.get(item);
@@ -119,19 +131,22 @@ export class ItemQueue {
     }
   }
 
-  private async due(): Promise<string[]> {
+  private async look(): Promise<Seen> {
     const [items, claims] = await Promise.all([this.zk.children(this.path), this.zk.children(this.claims)]);
+    return { items, claims };
+  }
+
+  private due({ items, claims }: Seen): string[] {
     const claimed = new Set(claims);
     const now = this.clock.now();
     return items.filter((name) => !claimed.has(name) && this.dueAt(name) <= now).sort();
   }
 
-  /** Until an item comes, a claim goes, or the next item is due. */
-  private async awaitWork(signal: AbortSignal): Promise<void> {
+  /** Until an item comes or a claim goes that was seen, or the next item is due: what changed since the look counts, too. */
+  private async awaitWork({ items, claims: claimed }: Seen, signal: AbortSignal): Promise<void> {
     const over = new AbortController();
     const either = AbortSignal.any([signal, over.signal]);
-    const before = new Set(await this.zk.children(this.path));
-    const claimed = await this.zk.children(this.claims);
+    const before = new Set(items);
     const next = Math.min(
       ...[...before].map((name) => this.dueAt(name)).filter((at) => at > this.clock.now()),
     );
