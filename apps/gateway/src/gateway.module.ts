@@ -25,7 +25,7 @@ import { HealthController } from './rest/health.controller.ts';
 import { OrdersController } from './rest/orders.controller.ts';
 import { SessionsController } from './rest/sessions.controller.ts';
 
-/** Enough for the log to be written in batches, however slow everything is. */
+/** However slow everything is: so few that what is behind can answer them, so many that one slow order does not hold up the rest. */
 const MIN_IN_FLIGHT = 4;
 
 /** What the platform provides under names, for the factories below. */

@@ -1,5 +1,5 @@
 import { FlashmeshError, requirePositiveInteger, sleep, type Clock, systemClock } from '@flashmesh/core';
-import { isZooKeeperError, joinPath, TransactionRefused, type ZooKeeper } from '@flashmesh/zookeeper';
+import { isZooKeeperError, joinPath, nameOf, TransactionRefused, type ZooKeeper } from '@flashmesh/zookeeper';
 import type { Logger } from '@flashmesh/telemetry';
 import { untilChildren } from './wait-for.ts';
 
@@ -11,34 +11,32 @@ export interface QueueOptions {
 }
 
 const ERROR_PAUSE_MS = 500;
+
 /** Names of items and of claims, at one look. */
 interface Seen {
   readonly items: string[];
   readonly claims: string[];
 }
 
-/** Who works on an item says so beneath its own node, so that a dead worker's item is free again. */
-const CLAIM = 'claim';
+/** Works an item off. When it throws, the item is worked on again, here or elsewhere, so it may see one twice. */
+export type Work = (data: Buffer, signal: AbortSignal) => Promise<void>;
 
 /**
  * @internal Items as children of a node in the order of their names. A consumer claims the first free one by an ephemeral node, works, and
  * then deletes both in one transaction: an item whose consumer died is worked on again, one that was worked off is not.
  */
-export class ItemQueue {
+export abstract class ItemQueue {
   private readonly zk: ZooKeeper;
   private readonly path: string;
   private readonly claims: string;
   private readonly maxItems: number;
   private readonly logger: Logger | undefined;
   private readonly clock: Clock;
-  /** When an item may be taken at the earliest, in milliseconds since the epoch. */
-  private readonly dueAt: (name: string) => number;
 
-  constructor(zk: ZooKeeper, path: string, dueAt: (name: string) => number, o: QueueOptions = {}) {
+  constructor(zk: ZooKeeper, path: string, o: QueueOptions = {}) {
     this.zk = zk;
     this.path = joinPath(path, 'items');
-    this.claims = joinPath(path, `${CLAIM}s`);
-    this.dueAt = dueAt;
+    this.claims = joinPath(path, 'claims');
     this.maxItems = requirePositiveInteger('maxItems', o.maxItems ?? 1000);
     this.logger = o.logger;
     this.clock = o.clock ?? systemClock;
@@ -49,8 +47,13 @@ export class ItemQueue {
     return (await this.zk.exists(this.path))?.numChildren ?? 0;
   }
 
+  /** When an item may be taken at the earliest, in milliseconds since the epoch. */
+  protected dueAt(_name: string): number {
+    return 0;
+  }
+
   /** @throws FlashmeshError `resource_exhausted` (`QUEUE_FULL`). */
-  async put(prefix: string, data: Uint8Array | string): Promise<string> {
+  protected async add(prefix: string, data: Uint8Array | string): Promise<string> {
     await this.zk.mkdirp(this.path);
     if ((await this.size()) >= this.maxItems) {
       throw new FlashmeshError(
@@ -62,14 +65,11 @@ export class ItemQueue {
     const { path } = await this.zk.create(joinPath(this.path, prefix), data, {
       mode: 'persistent-sequential',
     });
-    return path.slice(path.lastIndexOf('/') + 1);
+    return nameOf(path);
   }
 
   /** Works items off, one at a time, until the signal aborts. */
-  async consume(
-    work: (data: Buffer, signal: AbortSignal) => Promise<void>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async consume(work: Work, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
         await this.zk.connected(signal);
@@ -85,11 +85,7 @@ export class ItemQueue {
   }
 
   /** Whether there was one to work on. */
-  private async workOne(
-    seen: Seen,
-    work: (data: Buffer, signal: AbortSignal) => Promise<void>,
-    signal: AbortSignal,
-  ): Promise<boolean> {
+  private async workOne(seen: Seen, work: Work, signal: AbortSignal): Promise<boolean> {
     for (const name of this.due(seen)) {
       const claim = joinPath(this.claims, name);
       const item = joinPath(this.path, name);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
+import { isZooKeeperError, joinPath, nameOf, type ZooKeeper } from '@flashmesh/zookeeper';
 import { guaranteedDelete } from './guaranteed-delete.ts';
 
 /** A node that this client created and whose session still was the current one. */
@@ -68,8 +68,4 @@ async function mkdirp(zk: ZooKeeper, path: string): Promise<void> {
   } catch (error) {
     if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED')) throw error;
   }
-}
-
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }

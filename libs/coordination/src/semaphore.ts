@@ -2,10 +2,9 @@ import { requirePositiveInteger } from '@flashmesh/core';
 import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
 import { tooLate, type WaitOptions, withDeadline } from './deadline.ts';
 import { hold, type Holding } from './holding.ts';
-import { Lock } from './lock.ts';
+import { Lock, participantsOf } from './lock.ts';
 import { guaranteedDelete } from './guaranteed-delete.ts';
 import { protectedCreate } from './protected-create.ts';
-import { inSequence } from './sequence.ts';
 import { untilChildren } from './wait-for.ts';
 
 /**
@@ -62,7 +61,7 @@ export class Semaphore {
 
   /** Nodes of the leases that are out. */
   async participants(): Promise<string[]> {
-    return (await this.zk.exists(this.leases)) ? inSequence(await this.zk.children(this.leases)) : [];
+    return participantsOf(this.zk, this.leases);
   }
 
   private async take(signal: AbortSignal | undefined, wait: boolean): Promise<Holding | undefined> {
@@ -86,13 +85,12 @@ export class Semaphore {
       try {
         // Counted and not ordered: only who holds the door adds one, so there are never more than were counted.
         const enough = (names: string[]) => names.length <= this.maxLeases() || !names.includes(node.name);
-        if (!wait && !enough(await this.zk.children(this.leases, { signal }))) {
-          await guaranteedDelete(this.zk, node.path, node.owner);
-          return undefined;
-        }
-        for (let names: string[] = []; !enough(names) || names.length === 0;) {
+        while (!enough(await this.zk.children(this.leases, { signal }))) {
+          if (!wait) {
+            await guaranteedDelete(this.zk, node.path, node.owner);
+            return undefined;
+          }
           await untilChildren(this.zk, this.leases, enough, signal);
-          names = await this.zk.children(this.leases, { signal });
         }
         const lease = await hold(this.zk, node, signal);
         if (lease) return lease;

@@ -1,4 +1,4 @@
-import { isZooKeeperError, type ZooKeeper } from '@flashmesh/zookeeper';
+import { isZooKeeperError, parentOf, type ZooKeeper } from '@flashmesh/zookeeper';
 
 /** A value and the version it has. */
 export interface Versioned {
@@ -83,8 +83,7 @@ export class SharedValue {
   }
 
   private async make(): Promise<void> {
-    const parent = this.path.slice(0, this.path.lastIndexOf('/')) || '/';
-    await this.zk.mkdirp(parent);
+    await this.zk.mkdirp(parentOf(this.path));
     try {
       await this.zk.create(this.path, this.initial);
     } catch (error) {

@@ -22,8 +22,7 @@ export interface Line {
 
 /**
  * Stands in line at a node until it is one's turn: an ephemeral sequential child for everybody, each watching only one before, so
- * that a leaving one wakes few. A place lost with its session is taken anew, at the end. The parent is made as a container, which
- * the server takes away when nobody has stood there for a while.
+ * that a leaving one wakes few. A place lost with its session is taken anew, at the end.
  *
  * @returns what is held, or `undefined` when it was not one's turn and `wait` is off.
  * @throws FlashmeshError the reason of the signal; no node stays behind. ZooKeeperError for what waiting cannot cure.

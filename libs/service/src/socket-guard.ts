@@ -67,12 +67,13 @@ export class SocketGuard {
       if (this.clock.monotonic() - startedAt < SLOW_CONNECT_MS) return;
       this.suspects.add(socket);
       socket.once('close', () => this.suspects.delete(socket));
-      if (!this.timer) this.lookAgain();
+      if (this.timer) return;
+      this.read();
+      this.lookAgain();
     });
   };
 
   private lookAgain(): void {
-    this.read();
     this.timer = this.clock.after(LOOK_MS, () => {
       this.timer = undefined;
       if (this.suspects.size === 0) return;

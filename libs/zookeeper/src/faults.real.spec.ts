@@ -1,18 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { type ConnectionState, SubtreeCache, ZooKeeper } from './index.ts';
+import { eventually } from './testing/eventually.ts';
 import { TcpProxy } from './testing/tcp-proxy.ts';
 
 const servers = process.env.ZOOKEEPER ?? '127.0.0.1:2181';
 const base = `/test-faults-${randomUUID()}`;
-
-/** Resolves as soon as `condition` holds; fails after 10 s. */
-async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`never came true: ${String(condition)}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 describe('ZooKeeper over a broken network, real server', () => {
   let proxy: TcpProxy;

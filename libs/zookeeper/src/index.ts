@@ -1,6 +1,7 @@
 export { isZooKeeperError, ZooKeeperError, type ZooKeeperErrorCode } from './errors.ts';
 export type { CreateMode } from './op-codes.ts';
-export { joinPath } from './paths.ts';
+export type { CallOptions, CreateOptions, ReadOptions, WatchOptions, ZooKeeperOptions } from './options.ts';
+export { joinPath, nameOf, parentOf } from './paths.ts';
 export { PersistentNode } from './persistent-node.ts';
 export { Reconciler, type ReconcilerOptions } from './reconciler.ts';
 export type { ClientInfo, Reconfiguration, WatcherType } from './requests.ts';
@@ -16,11 +17,4 @@ export {
   TransactionRefused,
 } from './transaction.ts';
 export type { WatchEvent } from './watch-registry.ts';
-export {
-  type CallOptions,
-  type CreateOptions,
-  type ReadOptions,
-  type WatchOptions,
-  ZooKeeper,
-  type ZooKeeperOptions,
-} from './zookeeper.ts';
+export { ZooKeeper } from './zookeeper.ts';

@@ -37,6 +37,16 @@ export function joinPath(parent: string, child: string): string {
   return parent === '/' ? `/${child}` : `${parent}/${child}`;
 }
 
+/** The path of the parent; the root is its own. */
+export function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/')) || '/';
+}
+
+/** The last part of a path. */
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
 /** Translates between the caller's paths and the server's, which start with the chroot of the connect string. */
 export class Chroot {
   private readonly root: string;

@@ -1,5 +1,6 @@
 import type { Logger } from '@flashmesh/telemetry';
 import { isZooKeeperError } from './errors.ts';
+import { parentOf } from './paths.ts';
 import { Reconciler } from './reconciler.ts';
 import type { ZooKeeper } from './zookeeper.ts';
 
@@ -115,7 +116,7 @@ export class PersistentNode {
       this.sessions.add(stat.ephemeralOwner);
     } catch (error) {
       if (isZooKeeperError(error, 'ZK_NO_NODE')) {
-        await this.zk.mkdirp(this.path.slice(0, this.path.lastIndexOf('/')));
+        await this.zk.mkdirp(parentOf(this.path));
       } else if (!isZooKeeperError(error, 'ZK_NODE_EXISTS')) throw error;
     }
   }

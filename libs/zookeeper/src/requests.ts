@@ -165,7 +165,7 @@ export function addWatch(at: string, recursive: boolean): Request<void> {
 }
 
 /** By `WatcherType` of the wire. */
-export const watcherTypes = { children: 1, data: 2, any: 3, persistent: 4, recursive: 5 } as const;
+const watcherTypes = { children: 1, data: 2, any: 3, persistent: 4, recursive: 5 } as const;
 export type WatcherType = keyof typeof watcherTypes;
 
 export function removeWatches(at: string, type: WatcherType): Request<void> {

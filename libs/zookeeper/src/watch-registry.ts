@@ -1,3 +1,4 @@
+import { parentOf } from './paths.ts';
 import type { WatcherEvent } from './records.ts';
 
 /** What a watch saw. */
@@ -164,7 +165,7 @@ export class WatchRegistry {
     const { recursive } = this.byKind;
     if (recursive.size === 0) return [];
     const found: Registration[] = [];
-    for (let at = path; ; at = at.slice(0, at.lastIndexOf('/')) || '/') {
+    for (let at = path; ; at = parentOf(at)) {
       found.push(...(recursive.get(at) ?? []));
       if (at === '/') return found;
     }

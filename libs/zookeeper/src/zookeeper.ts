@@ -1,20 +1,17 @@
 import {
   abortError,
-  type Clock,
-  type Credentials,
   FlashmeshError,
   messageOf,
   requirePositiveInteger,
   systemClock,
   throwIfAborted,
-  type TlsTrust,
   within,
 } from '@flashmesh/core';
-import type { Logger } from '@flashmesh/telemetry';
 import type { Request } from './call.ts';
 import { isZooKeeperError, ZooKeeperError } from './errors.ts';
 import { HostList, parseServers } from './host-list.ts';
-import { type CreateMode, OpCode } from './op-codes.ts';
+import { OpCode } from './op-codes.ts';
+import type { CallOptions, CreateOptions, ReadOptions, WatchOptions, ZooKeeperOptions } from './options.ts';
 import { ancestry, Chroot } from './paths.ts';
 import { type Acl, CREATOR_ALL_ACL, OPEN_ACL, type Stat } from './records.ts';
 import * as requests from './requests.ts';
@@ -31,68 +28,6 @@ import {
   TransactionRefused,
 } from './transaction.ts';
 import type { WatchEvent } from './watch-registry.ts';
-
-/** How to reach ZooKeeper, and what kind of session to hold there. */
-export interface ZooKeeperOptions {
-  /** `host:port,host:port[/chroot]`; the nodes of the chroot must exist, or be made with `mkdirp('/')`. */
-  readonly servers: string;
-  /** Asked for; the server may give another, see {@link ZooKeeper.sessionTimeoutMs}. @default 6000 */
-  readonly sessionTimeoutMs?: number;
-  /** For one server, handshake included. @default session timeout / max(number of servers, 3) */
-  readonly connectTimeoutMs?: number;
-  /** How long {@link ZooKeeper.connect} keeps trying. @default 30000 */
-  readonly initialTimeoutMs?: number;
-  /** After a lost session, open a new one. @default true */
-  readonly renewSession?: boolean;
-  /** Requests under way at once; more wait for their turn. @default 1000, the server's own bound for a client */
-  readonly maxInFlight?: number;
-  /** Resume this session instead of opening one. */
-  readonly session?: SessionCredentials;
-  /** Talk TLS with the servers. @default plain TCP */
-  readonly tls?: TlsTrust;
-  /**
-   * A user of ZooKeeper's `digest` scheme, made known on each connection before anything else is asked. Nodes are then created
-   * for this user alone unless {@link CreateOptions.acl} says otherwise.
-   */
-  readonly auth?: Credentials;
-  /** Authenticate by SASL (DIGEST-MD5) before anything else, on each connection. @default none */
-  readonly sasl?: Credentials;
-  readonly logger?: Logger;
-  readonly clock?: Clock;
-  /** Uniform in [0, 1). @default Math.random */
-  readonly random?: () => number;
-  /** Gives up {@link ZooKeeper.connect}; of no effect later. */
-  readonly signal?: AbortSignal;
-}
-
-/** For one call. */
-export interface CallOptions {
-  /** Ends the call for the caller; a write that was sent already may still be applied. */
-  readonly signal?: AbortSignal;
-}
-
-export interface ReadOptions extends CallOptions {
-  /** Called once, at the next change or when the session is lost. Survives reconnects. Not armed when the call fails. */
-  readonly watch?: (event: WatchEvent) => void;
-  /** Takes the watch back, at the server too when nobody else watches the same. */
-  readonly watchUntil?: AbortSignal;
-}
-
-export interface WatchOptions extends CallOptions {
-  /** Whether to see what happens beneath the node, too; then without `children` events. @default false */
-  readonly recursive?: boolean;
-  /** Takes the watch back, at the server too when nobody else watches the same. */
-  readonly until?: AbortSignal;
-}
-
-export interface CreateOptions extends CallOptions {
-  /** @default 'persistent' */
-  readonly mode?: CreateMode;
-  /** @default with {@link ZooKeeperOptions.auth} its user may do everything and nobody else anything, else everybody may */
-  readonly acl?: readonly Acl[];
-  /** For the `ttl` modes, milliseconds; 1 to about 34 years. */
-  readonly ttlMs?: number;
-}
 
 const ANY_VERSION = -1;
 /** The same for every chroot. */
