@@ -6,32 +6,35 @@ import { runRush } from '../rush.ts';
 /** Orders a second. */
 const RATE = 200;
 
-/** What an operator does while buyers are there: upgrades, rolls back, restarts; and what a cluster does: deletes pods. */
-export async function underLoad(checks: Checks, _admin: Cluster, deployer: Cluster): Promise<void> {
+/** What an operator does while buyers are there: upgrades, rolls back, restarts. */
+export function upgradesUnderLoad(checks: Checks, _admin: Cluster, deployer: Cluster): Promise<void> {
+  return underLoad(checks, deployer, 'upgrade, rollback and restart', async (releases) => {
+    await releases.upgrade('flashmesh', 'podAnnotations.changed=yes');
+    await deployer.helm('rollback', 'flashmesh', '--wait', '--timeout', '8m');
+    await restartApps(deployer);
+  });
+}
+
+/** What a cluster does while buyers are there: a node is drained, a pod is moved. */
+export function deletionsUnderLoad(checks: Checks, _admin: Cluster, deployer: Cluster): Promise<void> {
+  return underLoad(checks, deployer, 'a pod of each kind deleted', () => deleteOneOfEach(deployer));
+}
+
+async function underLoad(
+  checks: Checks,
+  deployer: Cluster,
+  what: string,
+  meanwhile: (releases: Releases) => Promise<void>,
+): Promise<void> {
   const releases = new Releases(deployer, 'ha');
   const installed = await checks.check('under load: installed, every pod ready', () => releases.install());
   if (!installed) return;
-  await checks.check(
-    `upgrade, rollback and restart under ${RATE} orders/s: no request fails, no rule breaks`,
-    () =>
-      runRush(deployer, releases, {
-        buyers: RATE * 150,
-        rate: RATE,
-        meanwhile: async () => {
-          await releases.upgrade('flashmesh', 'podAnnotations.changed=yes');
-          await deployer.helm('rollback', 'flashmesh', '--wait', '--timeout', '8m');
-          await restartApps(deployer);
-        },
-      }),
-  );
-  await checks.check(
-    `a pod of each kind deleted under ${RATE} orders/s: no request fails, no rule breaks`,
-    () =>
-      runRush(deployer, releases, {
-        buyers: RATE * 150,
-        rate: RATE,
-        meanwhile: () => deleteOneOfEach(deployer),
-      }),
+  await checks.check(`${what} under ${RATE} orders/s: no request fails, no rule breaks`, () =>
+    runRush(deployer, releases, {
+      buyers: RATE * 150,
+      rate: RATE,
+      meanwhile: () => meanwhile(releases),
+    }),
   );
 }
 
