@@ -95,6 +95,7 @@ export class Semaphore {
         }
         const lease = await hold(this.zk, node, signal);
         if (lease) return lease;
+        await guaranteedDelete(this.zk, node.path, node.owner);
       } catch (error) {
         const gone = guaranteedDelete(this.zk, node.path, node.owner).catch(() => undefined);
         if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED')) throw error;
