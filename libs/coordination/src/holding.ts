@@ -44,7 +44,9 @@ export async function hold(zk: ZooKeeper, node: OwnNode, signal?: AbortSignal): 
   const { path, owner, czxid } = node;
   const ended = new AbortController();
   const end = (why: string) => ended.abort(new FlashmeshError('aborted', 'NOT_HELD', why));
-  const isCertain = (state: ConnectionState) => state.name === 'connected' && state.sessionId === owner;
+  // A server without a quorum does not know whether the session lives: nothing is held there.
+  const isCertain = (state: ConnectionState) =>
+    state.name === 'connected' && state.sessionId === owner && !state.readOnly;
   const stopOnState = zk.onState((state) => {
     if (!isCertain(state)) end(`the ZooKeeper session is ${state.name}`);
   });

@@ -1,3 +1,4 @@
+import { CREATOR_ALL_ACL } from '@flashmesh/zookeeper';
 import { Lock, MultiLock, ReadWriteLock, Semaphore } from './index.ts';
 import { eventually, killSession, pause, Stage } from './spec-support.ts';
 
@@ -187,6 +188,19 @@ describe('locks, real server', () => {
     await eventually(async () => (await semaphore(0).participants()).length === 2);
     await Promise.all(all.map((lease) => lease.release()));
     await eventually(() => zk[0].watchCount + zk[1].watchCount === 0);
+  });
+
+  it('tells a fault at the door of a semaphore from leases that are out', async () => {
+    const [one, two] = [await stage.connect(), await stage.connect()];
+    const path = `${stage.path}/forbidden`;
+    await one.mkdirp(stage.path);
+    await one.addAuth('digest', 'ann:secret');
+    await one.create(path, '', { acl: CREATOR_ALL_ACL });
+    const asking = new Semaphore(two, path, 1).acquire({ timeoutMs: 0 });
+    await expect(asking).rejects.toMatchObject({ code: 'ZK_NO_AUTH' });
+    await two.close();
+    const late = new Semaphore(two, stage.path, 1).acquire({ timeoutMs: 0 });
+    await expect(late).rejects.toMatchObject({ code: 'ZK_CLOSED' });
   });
 
   it('takes all of several locks, or none', async () => {

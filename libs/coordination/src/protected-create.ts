@@ -43,7 +43,8 @@ export async function protectedCreate(
       if (isZooKeeperError(error, 'ZK_NO_NODE')) await mkdirp(zk, parent);
       else if (isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED')) {
         uncertain = true;
-        await zk.connected();
+        // What a read-only server shows may be from before the node was made.
+        await zk.writable();
       } else throw error;
     }
   }

@@ -6,6 +6,8 @@ import { acquireIn, type AcquireOptions, type LockHandle, participantsOf, shared
 
 const READ = '__READ__';
 const WRITE = '__WRIT__';
+/** Curator's readers, as ours are, and kazoo's. Who is called otherwise is taken for a writer: to wait for one too many is safe. */
+const READER = /__(?:READ|rlock)__-?\d{10}$/;
 
 /** A lock for writing, which can become one for reading without anybody else getting in between. */
 export interface WriteHandle extends LockHandle {
@@ -72,5 +74,5 @@ export class ReadWriteLock {
 }
 
 function lastWriterBefore(names: readonly string[], own: string): string | undefined {
-  return names.slice(0, names.indexOf(own)).findLast((name) => name.includes(WRITE));
+  return names.slice(0, names.indexOf(own)).findLast((name) => !READER.test(name));
 }

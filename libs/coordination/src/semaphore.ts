@@ -1,4 +1,4 @@
-import { requirePositiveInteger } from '@flashmesh/core';
+import { FlashmeshError, requirePositiveInteger } from '@flashmesh/core';
 import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
 import { tooLate, type WaitOptions, withDeadline } from './deadline.ts';
 import { hold, type Holding } from './holding.ts';
@@ -68,7 +68,8 @@ export class Semaphore {
     const door = await this.door
       .acquire({ signal, timeoutMs: wait ? undefined : 0 })
       .catch((error: unknown) => {
-        if (wait || signal?.aborted) throw error;
+        // Only this says that somebody else is before us. Whatever else happened at the door is the caller's to know.
+        if (wait || !(error instanceof FlashmeshError && error.code === 'LOCK_TIMEOUT')) throw error;
         return undefined;
       });
     if (!door) return undefined;
@@ -94,6 +95,7 @@ export class Semaphore {
         }
         const lease = await hold(this.zk, node, signal);
         if (lease) return lease;
+        await guaranteedDelete(this.zk, node.path, node.owner);
       } catch (error) {
         const gone = guaranteedDelete(this.zk, node.path, node.owner).catch(() => undefined);
         if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED')) throw error;

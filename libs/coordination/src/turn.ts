@@ -86,7 +86,7 @@ async function advance(
   const behind = line.behind ?? theOneBefore;
   for (;;) {
     // Outside the try: when no connection will come any more, that is the answer.
-    await zk.connected(signal);
+    await zk.writable(signal);
     try {
       if (zk.sessionId !== node.owner) return undefined;
       const names = inSequence(await zk.children(line.path, { signal }));

@@ -7,7 +7,14 @@ export { assertNever, FlashmeshError, invalidArgument, messageOf, unavailable } 
 export { numberFlag, parseFlags, required, urlFlag } from './flags.ts';
 export { Limiter } from './limiter.ts';
 export { murmur2, partitionOf } from './murmur2.ts';
-export type { Credentials, Renewable, TlsTrust } from './peer-security.ts';
+export {
+  certificateFile,
+  type Credentials,
+  passwordFile,
+  privateKeyFile,
+  type Renewable,
+  type TlsTrust,
+} from './peer-security.ts';
 export {
   environmentInvalid,
   type PeerSecurity,

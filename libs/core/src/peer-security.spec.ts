@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { certificateFile, passwordFile } from './peer-security.ts';
+import { certificateFile, passwordFile, privateKeyFile } from './peer-security.ts';
 
 describe('files of secrets', () => {
   const folder = mkdtempSync(join(tmpdir(), 'flashmesh-'));
@@ -37,5 +37,9 @@ describe('files of secrets', () => {
     expect(() => passwordFile(empty)).toThrow(`${empty} is empty`);
     const key = file('key', '-----BEGIN PRIVATE KEY-----\n');
     expect(() => certificateFile(key)).toThrow(`${key} holds no PEM certificate`);
+    expect(privateKeyFile(key)()).toContain('PRIVATE KEY');
+    expect(() => privateKeyFile(empty)).toThrow(`${empty} holds no PEM private key`);
+    const sealed = file('sealed', '-----BEGIN ENCRYPTED PRIVATE KEY-----\n');
+    expect(() => privateKeyFile(sealed)).toThrow(`${sealed} holds no PEM private key`);
   });
 });

@@ -47,6 +47,21 @@ export function certificateFile(path: string): Renewable {
 }
 
 /**
+ * The key of a certificate that this side shows, from a PEM file; unencrypted, since who may read the file may use the key.
+ *
+ * Certificate and key are two files, and a connection that is opened while only one of them is new fails, to be tried again.
+ *
+ * @throws Error naming the file when it cannot be read now, or holds no key. See {@link renewable} for later.
+ */
+export function privateKeyFile(path: string): Renewable {
+  return renewable(path, (text) => {
+    if (!/-----BEGIN (?:RSA |EC )?PRIVATE KEY-----/.test(text))
+      throw new Error(`${path} holds no PEM private key`);
+    return text;
+  });
+}
+
+/**
  * Reads the file now and each time it is asked. Later a file that is missing, empty or half written leaves the last good content
  * in use: what opens a connection again shall not fail because a mount is being replaced.
  */

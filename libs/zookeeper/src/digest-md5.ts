@@ -28,7 +28,8 @@ export class DigestMd5 {
       throw new Error('a challenge that is not DIGEST-MD5 with qop auth');
     }
     const { username, password } = this.credentials;
-    const secret = md5(`${username}:${realm}:${password()}`);
+    const colon = Buffer.from(':');
+    const secret = md5(Buffer.concat([encoded(username), colon, encoded(realm), colon, encoded(password())]));
     const session = hex(Buffer.concat([secret, Buffer.from(`:${nonce}:${this.cnonce}`)]));
     const sign = (method: string) =>
       hex(`${session}:${nonce}:${NONCE_COUNT}:${this.cnonce}:auth:${hex(`${method}:${this.digestUri}`)}`);
@@ -51,6 +52,12 @@ export class DigestMd5 {
   verify(answer: string): void {
     if (parse(answer)['rspauth'] !== this.expected) throw new Error('the server does not know the password');
   }
+}
+
+/** Latin-1 where that can carry the text, although the response says `charset=utf-8` (RFC 2831, section 2.1.2.1). */
+function encoded(text: string): Buffer {
+  // oxlint-disable-next-line no-control-regex
+  return Buffer.from(text, /^[\0-\xff]*$/.test(text) ? 'latin1' : 'utf8');
 }
 
 function md5(text: Buffer | string): Buffer {

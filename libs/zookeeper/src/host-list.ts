@@ -51,4 +51,9 @@ export class HostList {
     this.position = (this.position + 1) % this.endpoints.length;
     return endpoint;
   }
+
+  /** Makes one of them the next. */
+  prefer(endpoint: Endpoint): void {
+    this.position = Math.max(this.endpoints.indexOf(endpoint), 0);
+  }
 }

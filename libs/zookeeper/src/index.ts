@@ -6,7 +6,7 @@ export { PersistentNode } from './persistent-node.ts';
 export { Reconciler, type ReconcilerOptions } from './reconciler.ts';
 export type { ClientInfo, Reconfiguration, WatcherType } from './requests.ts';
 export { type Acl, CREATOR_ALL_ACL, OPEN_ACL, type Stat } from './records.ts';
-export type { SessionCredentials } from './session.ts';
+export type { SessionCredentials } from './session-options.ts';
 export type { ConnectionState, LossReason } from './state.ts';
 export { type CachedNode, SubtreeCache, type SubtreeCacheOptions } from './subtree-cache.ts';
 export {

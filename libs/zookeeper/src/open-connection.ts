@@ -1,5 +1,3 @@
-import { connect as connectPlain, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
 import { abortError, type Clock, messageOf, type TlsTrust } from '@flashmesh/core';
 import { Connection, type ConnectionListener } from './connection.ts';
 import { ZooKeeperError } from './errors.ts';
@@ -7,6 +5,7 @@ import { FrameDecoder } from './frame-decoder.ts';
 import type { Endpoint } from './host-list.ts';
 import { JuteReader } from './jute-reader.ts';
 import { JuteWriter } from './jute-writer.ts';
+import { openSocket } from './open-socket.ts';
 import {
   type ConnectRequest,
   type ConnectResponse,
@@ -40,8 +39,12 @@ export function openConnection(
 ): Promise<Established> {
   return new Promise((resolve, reject) => {
     if (o.signal.aborted) return reject(abortError(o.signal));
-    const socket = o.tls ? openTls(endpoint, o.tls) : connectPlain(endpoint);
-    socket.setNoDelay(true);
+    const socket = openSocket(endpoint, o.tls, () => {
+      const writer = new JuteWriter();
+      writeConnectRequest(writer, hello);
+      helloSentAt = o.clock.monotonic();
+      socket.write(writer.finish());
+    });
     const decoder = new FrameDecoder(MAX_REPLY_BYTES);
     let helloSentAt = 0;
 
@@ -67,12 +70,6 @@ export function openConnection(
     o.signal.addEventListener('abort', onAbort, { once: true });
     socket.on('error', (error) => giveUp(`failed: ${messageOf(error)}`, error));
     socket.on('close', () => giveUp('closed the connection during the handshake'));
-    socket.on(o.tls ? 'secureConnect' : 'connect', () => {
-      const writer = new JuteWriter();
-      writeConnectRequest(writer, hello);
-      helloSentAt = o.clock.monotonic();
-      socket.write(writer.finish());
-    });
     socket.on('data', (chunk: Buffer) => {
       try {
         decoder.push(chunk, (frame) => {
@@ -100,20 +97,5 @@ export function openConnection(
         giveUp(`sent no ZooKeeper handshake: ${messageOf(error)}`, error);
       }
     });
-  });
-}
-
-/** The certificate must be signed by an authority that is trusted, and be made out to the host that was asked for. */
-function openTls({ host, port }: Endpoint, { ca, cert, key }: TlsTrust): Socket {
-  // An address is no server name (RFC 6066, section 3); it is looked for among the certificate's addresses all the same.
-  const servername = isIP(host) ? undefined : host;
-  return connectTls({
-    host,
-    port,
-    servername,
-    ca: ca?.(),
-    cert: cert?.(),
-    key: key?.(),
-    minVersion: 'TLSv1.2',
   });
 }

@@ -2,7 +2,7 @@ import type { Clock, Credentials, TlsTrust } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
 import type { CreateMode } from './op-codes.ts';
 import type { Acl } from './records.ts';
-import type { SessionCredentials } from './session.ts';
+import type { SessionCredentials } from './session-options.ts';
 import type { WatchEvent } from './watch-registry.ts';
 
 /** How to reach ZooKeeper, and what kind of session to hold there. */
@@ -17,6 +17,12 @@ export interface ZooKeeperOptions {
   readonly initialTimeoutMs?: number;
   /** After a lost session, open a new one. @default true */
   readonly renewSession?: boolean;
+  /**
+   * Take a server that has no quorum, where no other can be reached: reads work, writes fail with `ZK_NOT_READ_ONLY`, and the state says
+   * so. Servers must be told to offer it (`readonlymode.enabled`). One of ZooKeeper 3.9 takes a session there that began at one with a
+   * quorum only after that session is lost. @default false
+   */
+  readonly readOnly?: boolean;
   /** Requests under way at once; more wait for their turn. @default 1000, the server's own bound for a client */
   readonly maxInFlight?: number;
   /** Resume this session instead of opening one. */

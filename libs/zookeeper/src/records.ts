@@ -44,6 +44,8 @@ export interface ConnectRequest {
   /** 0 asks for a new session. */
   readonly sessionId: bigint;
   readonly password: Buffer;
+  /** Whether a server that has no quorum, and so takes no writes, will do. */
+  readonly readOnly: boolean;
 }
 
 export interface ConnectResponse {
@@ -51,6 +53,8 @@ export interface ConnectResponse {
   readonly timeoutMs: number;
   readonly sessionId: bigint;
   readonly password: Buffer;
+  /** Whether the server takes no writes now. */
+  readonly readOnly: boolean;
 }
 
 export interface ReplyHeader {
@@ -72,10 +76,9 @@ export function writeConnectRequest(writer: JuteWriter, request: ConnectRequest)
     .int(request.timeoutMs)
     .long(request.sessionId)
     .buffer(request.password)
-    .bool(false);
+    .bool(request.readOnly);
 }
 
-/** The read-only flag at the end, which servers before 3.4 do not send, is not needed. */
 export function readConnectResponse(reader: JuteReader): ConnectResponse {
   reader.int();
   return {
@@ -83,6 +86,8 @@ export function readConnectResponse(reader: JuteReader): ConnectResponse {
     sessionId: reader.long(),
     // Kept for the life of the session: a copy, so that it does not hold the network buffer.
     password: Buffer.from(reader.buffer() ?? []),
+    // Servers before 3.4 do not send it.
+    readOnly: reader.remaining > 0 && reader.bool(),
   };
 }
 

@@ -1,81 +1,23 @@
-import { type Clock, type Credentials, messageOf, sleep, type Timer, type TlsTrust } from '@flashmesh/core';
-import type { Logger } from '@flashmesh/telemetry';
+import { messageOf, sleep, type Timer } from '@flashmesh/core';
 import { Call, type Request } from './call.ts';
 import type { Connection } from './connection.ts';
-import {
-  type AuthEntry,
-  authCall,
-  closeSessionCall,
-  digestEntry,
-  saslCall,
-  setWatchesCall,
-} from './control-calls.ts';
-import { DigestMd5 } from './digest-md5.ts';
+import { closeSessionCall, setWatchesCall } from './control-calls.ts';
+import { deliver } from './deliver.ts';
 import { ZooKeeperError } from './errors.ts';
-import type { HostList } from './host-list.ts';
 import { type Established, openConnection } from './open-connection.ts';
-import { OpCode, Xid } from './op-codes.ts';
+import { Xid } from './op-codes.ts';
+import { findReadWrite } from './read-write-search.ts';
 import { removeWatches, type WatcherType } from './requests.ts';
-import type { WatcherEvent } from './records.ts';
+import { SessionAuth } from './session-auth.ts';
+import type { SessionCredentials, SessionOptions } from './session-options.ts';
+import { SessionWatches, type Watch } from './session-watches.ts';
 import type { ConnectionState, LossReason } from './state.ts';
 import { WaitingCalls } from './waiting-calls.ts';
-import { type Registration, type WatchEvent, type WatchKind, WatchRegistry } from './watch-registry.ts';
-
-/** Identifies a session to any server. Whoever has it can use and end the session: never log it. */
-export interface SessionCredentials {
-  readonly sessionId: bigint;
-  readonly password: Buffer;
-}
-
-/** A watch to be armed with a request. */
-export interface Watch {
-  readonly kind: WatchKind;
-  readonly path: string;
-  readonly listener: (event: WatchEvent) => void;
-  /** Takes the watch back. */
-  readonly until?: AbortSignal | undefined;
-}
-
-/** How the server names the kinds of watches when they are to be removed. */
-const TYPE_OF = {
-  data: 'data',
-  exist: 'data',
-  child: 'children',
-  persistent: 'persistent',
-  recursive: 'recursive',
-} as const satisfies Record<WatchKind, WatcherType>;
-const KINDS_OF: Readonly<Record<WatcherType, readonly WatchKind[]>> = {
-  data: ['data', 'exist'],
-  children: ['child'],
-  persistent: ['persistent'],
-  recursive: ['recursive'],
-  any: ['data', 'exist', 'child', 'persistent', 'recursive'],
-};
-
-export interface SessionOptions {
-  readonly hosts: HostList;
-  readonly requestedTimeoutMs: number;
-  /** For one server, connection and handshake; undefined: by the rule of {@link Session.attemptTimeoutMs}. */
-  readonly connectTimeoutMs: number | undefined;
-  readonly renewSession: boolean;
-  readonly maxInFlight: number;
-  readonly resume: SessionCredentials | undefined;
-  readonly tls: TlsTrust | undefined;
-  /** Sent on every connection before anything else. */
-  readonly auth: Credentials | undefined;
-  readonly sasl: Credentials | undefined;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly logger: Logger | undefined;
-}
+import type { Registration } from './watch-registry.ts';
 
 const NO_SESSION: SessionCredentials = { sessionId: 0n, password: Buffer.alloc(16) };
-/** The server's limit is its frame limit; Java's client and ours keep well below it. */
-const MAX_WATCH_BATCH_BYTES = 128 * 1024 - 64;
 const MAX_PAUSE_MS = 1000;
 const FIRST_PAUSE_MS = 50;
-/** What all clients and servers of ZooKeeper call themselves in DIGEST-MD5, whatever the host. */
-const SASL_URI = 'zookeeper/zk-sasl-md5';
 /** How long `close` waits for the server's word that the session is over. */
 const CLOSE_TIMEOUT_MS = 2000;
 
@@ -88,20 +30,22 @@ const CLOSE_TIMEOUT_MS = 2000;
  */
 export class Session {
   private readonly o: SessionOptions;
-  private readonly watches = new WatchRegistry();
+  readonly auth: SessionAuth;
+  private readonly watches: SessionWatches;
   private readonly stateListeners = new Set<(state: ConnectionState) => void>();
   private readonly waiting: WaitingCalls;
-  /** What the caller added, beside what the session was given. */
-  private readonly auths: AuthEntry[] = [];
-  private authentication: Promise<unknown> = Promise.resolve();
   private failure: unknown;
   private readonly stopped = new AbortController();
   private current: ConnectionState = { name: 'connecting' };
   private credentialsNow: SessionCredentials;
   private negotiatedTimeoutMs: number;
   private lastZxid = 0n;
-  /** The latest moment at which the session is known to have been alive. */
+  /** The latest moment at which the session is known to have been alive, which only a server with a quorum knows. */
   private aliveAt = 0;
+  /** The latest moment at which any server took it for alive. */
+  private heardAt = 0;
+  /** Whether a server with a quorum has seen the session: one that was made without is unknown to all others. */
+  private confirmed: boolean;
   private connection: Connection | undefined;
   private attempt: AbortController | undefined;
   private suspicion: Timer | undefined;
@@ -109,6 +53,9 @@ export class Session {
   constructor(o: SessionOptions) {
     this.o = o;
     this.waiting = new WaitingCalls(o.clock);
+    this.watches = new SessionWatches((request) => this.askNow(request), o.logger);
+    this.confirmed = o.resume !== undefined;
+    this.auth = new SessionAuth(o);
     this.credentialsNow = o.resume ?? NO_SESSION;
     this.negotiatedTimeoutMs = o.requestedTimeoutMs;
   }
@@ -128,17 +75,14 @@ export class Session {
   /** For how long the session is known to live, as far as this process can tell at this very moment; 0 or less: it may be over. */
   get aliveForMs(): number {
     const { sessionId } = this.credentialsNow;
-    return sessionId === 0n ? 0 : this.aliveAt + this.negotiatedTimeoutMs - this.o.clock.monotonic();
+    return sessionId === 0n || !this.confirmed
+      ? 0
+      : this.aliveAt + this.negotiatedTimeoutMs - this.o.clock.monotonic();
   }
 
   /** Why the last attempt to connect failed; `undefined` when none did. */
   get lastFailure(): unknown {
     return this.failure;
-  }
-
-  /** Rejects when the server refused credentials on the last connection, or that ended before it said anything of them. */
-  get authenticated(): Promise<unknown> {
-    return this.authentication;
   }
 
   /** How many watches wait. */
@@ -164,16 +108,16 @@ export class Session {
    * request leaves, since the event may come before the reply, and disarmed when the request fails.
    */
   request<T>(request: Request<T>, signal?: AbortSignal, watch?: Watch): Promise<T> {
-    const registration = watch && this.watches.add(watch.kind, watch.path, watch.listener);
+    const armed = watch && this.watches.arm(watch);
     let call: Call<T>;
     try {
       const onSettled = (error: unknown) => {
         request.onSettled?.(error);
-        this.settleWatch(registration, request, error);
+        armed?.settled(request.op, error);
       };
       call = new Call({ ...request, onSettled });
     } catch (error) {
-      if (registration) this.watches.remove(registration);
+      armed?.discard();
       throw error;
     }
     const refusal = this.refusal();
@@ -181,7 +125,7 @@ export class Session {
     else if (this.connection) this.connection.send(call as Call);
     else this.waiting.add(call as Call, this.negotiatedTimeoutMs);
     if (signal) call.abortWith(signal);
-    if (registration && watch?.until) this.takeBackOn(watch.until, registration, call.promise);
+    armed?.sent(call.promise);
     return call.promise;
   }
 
@@ -199,51 +143,26 @@ export class Session {
         ...request,
         // In the order of the replies: a watch that is armed after this one is another.
         onSettled: (error) => {
-          if (error === undefined) removed.push(...this.watches.take(path, KINDS_OF[type]));
+          if (error === undefined) removed.push(...this.watches.take(path, type));
         },
       },
       signal,
     );
-    for (const { listener } of removed) this.deliver(listener, { type: 'removed', path });
+    for (const { listener } of removed) deliver(listener, { type: 'removed', path });
   }
 
-  /**
-   * Takes one watch back, at the server too when it was the last of its kind there. Never fails: what the server does not hear of
-   * now, it learns with the next connection.
-   */
-  private takeBack(registration: Registration): void {
-    if (!this.watches.remove(registration)) return;
-    const { kind, path } = registration;
-    const type = TYPE_OF[kind];
-    if (this.watches.has(path, KINDS_OF[type]) || !this.connection) return;
-    const call = new Call(removeWatches(path, type));
-    this.connection.send(call as Call);
-    // It may just have fired.
-    call.promise.catch((error: unknown) => this.o.logger?.debug({ err: error, path }, 'watch not removed'));
-  }
-
-  private takeBackOn(until: AbortSignal, registration: Registration, asked: Promise<unknown>): void {
-    const takeBack = () => this.takeBack(registration);
-    if (until.aborted) return takeBack();
-    until.addEventListener('abort', takeBack, { once: true });
-    const forget = () => until.removeEventListener('abort', takeBack);
-    registration.onGone = forget;
-    asked.catch(forget);
+  private askNow(request: Request<unknown>): Promise<unknown> | undefined {
+    if (!this.connection) return undefined;
+    const call = new Call(request);
+    this.connection.send(call);
+    return call.promise;
   }
 
   /** Adds credentials to this and every later connection. @throws ZooKeeperError `ZK_AUTH_FAILED`. */
   async addAuth(scheme: string, auth: Buffer): Promise<void> {
     const refusal = this.refusal();
     if (refusal) throw refusal;
-    const entry = { scheme, auth };
-    this.auths.push(entry);
-    if (!this.connection) return;
-    try {
-      await this.sendAuth(this.connection, entry);
-    } catch (error) {
-      // On a lost connection the next one sends it again.
-      if (!(error instanceof ZooKeeperError && error.code === 'ZK_CONNECTION_LOSS')) throw error;
-    }
+    await this.auth.add({ scheme, auth }, this.connection);
   }
 
   /** Ends the session at the server, when there is a connection, and the client. */
@@ -277,7 +196,13 @@ export class Session {
     while (!this.finished()) {
       const startedAt = this.o.clock.monotonic();
       this.attempt = new AbortController();
-      const hello = { ...this.credentialsNow, lastZxid: this.lastZxid, timeoutMs: this.o.requestedTimeoutMs };
+      const session = this.credentialsNow;
+      const hello = {
+        ...(this.confirmed ? session : NO_SESSION),
+        lastZxid: this.lastZxid,
+        timeoutMs: this.o.requestedTimeoutMs,
+        readOnly: this.o.readOnly,
+      };
       try {
         const established = await openConnection(this.o.hosts.next(), hello, {
           timeoutMs: this.attemptTimeoutMs(),
@@ -285,7 +210,7 @@ export class Session {
           clock: this.o.clock,
           signal: AbortSignal.any([this.attempt.signal, this.stopped.signal]),
         });
-        await this.use(established, hello.sessionId);
+        await this.use(established, session, hello.sessionId);
         // A server that takes us and drops us at once is no better than one that cannot be reached.
         if (this.o.clock.monotonic() - startedAt > MAX_PAUSE_MS) failures = 0;
       } catch (error) {
@@ -304,10 +229,15 @@ export class Session {
     await sleep(ms, this.stopped.signal, this.o.clock).catch(() => undefined);
   }
 
-  /** Works with an established connection until it closes. */
-  private async use(established: Established, askedFor: bigint): Promise<void> {
+  /**
+   * Works with an established connection until it closes.
+   *
+   * @param session that the client had when it asked for one; it may have been lost since.
+   * @param askedFor 0 when it asked for another.
+   */
+  private async use(established: Established, session: SessionCredentials, askedFor: bigint): Promise<void> {
     const { welcome, helloSentAt } = established;
-    if (askedFor !== this.credentialsNow.sessionId || this.finished()) return established.discard();
+    if (session !== this.credentialsNow || this.finished()) return established.discard();
     if (welcome.timeoutMs <= 0) {
       established.discard();
       return this.lose('expired');
@@ -317,60 +247,70 @@ export class Session {
       this.lose('replaced');
       if (this.finished()) return established.discard();
     }
-    this.credentialsNow = { sessionId: welcome.sessionId, password: welcome.password };
+    // One that only read-only servers knew is replaced without having been lost.
+    const newSession = !resumed && this.credentialsNow.sessionId === 0n;
+    const { sessionId, password, readOnly } = welcome;
+    this.credentialsNow = { sessionId, password };
+    this.confirmed = resumed || !readOnly;
     this.negotiatedTimeoutMs = welcome.timeoutMs;
-    this.aliveAt = helloSentAt;
+    const alive = (sentAt: number) => {
+      this.heardAt = Math.max(this.heardAt, sentAt);
+      if (!readOnly) this.aliveAt = Math.max(this.aliveAt, sentAt);
+    };
+    alive(helloSentAt);
     const closed = Promise.withResolvers<void>();
+    const over = new AbortController();
     const connection = established.start(
       {
         onZxid: (zxid) => {
           if (zxid > this.lastZxid) this.lastZxid = zxid;
         },
-        onAcknowledged: (sentAt) => {
-          this.aliveAt = Math.max(this.aliveAt, sentAt);
-        },
-        onNotification: (event) => this.notify(event),
+        onAcknowledged: alive,
+        onNotification: (event) => this.watches.notify(event),
         onClose: (error, unsent) => {
+          over.abort();
           closed.resolve();
           this.disconnected(error, unsent);
         },
       },
       this.o.maxInFlight,
     );
-    if (await this.prove(connection)) this.restore(connection, resumed);
+    try {
+      await this.auth.prove(connection);
+    } catch (error) {
+      this.failure = error;
+      connection.close('SASL failed', error);
+    }
+    if (!over.signal.aborted) {
+      this.restore(connection, { newSession, readOnly });
+      if (readOnly) await this.seekReadWrite(connection, over.signal);
+    }
     await closed.promise;
   }
 
-  /** SASL comes before anything else; nothing is sent beside it. Answers whether the connection may be used. */
-  private async prove(connection: Connection): Promise<boolean> {
-    const { sasl } = this.o;
-    if (!sasl) return true;
-    const digest = new DigestMd5(sasl, SASL_URI);
-    const exchange = async (token: string) => {
-      const call = saslCall(token);
-      connection.send(call as Call);
-      return call.promise;
-    };
-    try {
-      digest.verify(await exchange(digest.respond(await exchange(''))));
-      return true;
-    } catch (error) {
-      this.failure = new ZooKeeperError('ZK_AUTH_FAILED', `SASL: ${messageOf(error)}`, { cause: error });
-      connection.close('SASL failed', error);
-      return false;
-    }
+  /** Leaves a read-only server as soon as another takes writes. */
+  private async seekReadWrite(connection: Connection, signal: AbortSignal): Promise<void> {
+    const { hosts, tls, clock, logger } = this.o;
+    const found = await findReadWrite({
+      hosts,
+      tls,
+      clock,
+      logger,
+      signal,
+      timeoutMs: this.attemptTimeoutMs(),
+    });
+    if (!found) return;
+    hosts.prefer(found);
+    connection.close('a server that takes writes was found');
   }
 
   /** Credentials, then watches, then what waited: nobody may read past an event that was missed. */
-  private restore(connection: Connection, resumed: boolean): void {
+  private restore(connection: Connection, o: { newSession: boolean; readOnly: boolean }): void {
+    const { newSession, readOnly } = o;
     this.suspicion?.cancel();
-    const entries = [...(this.o.auth ? [digestEntry(this.o.auth)] : []), ...this.auths];
-    this.authentication = Promise.all(entries.map((entry) => this.sendAuth(connection, entry)));
-    this.authentication.catch((error: unknown) =>
-      this.o.logger?.warn({ err: error }, 'credentials not accepted'),
-    );
+    this.auth.offer(connection);
     const zxid = this.lastZxid;
-    for (const batch of this.watches.batches(MAX_WATCH_BATCH_BYTES, !resumed)) {
+    for (const batch of this.watches.batches(newSession)) {
       const call = setWatchesCall(zxid, batch);
       connection.sendNow(call as Call, Xid.setWatches);
       call.promise.catch((error: unknown) =>
@@ -380,28 +320,12 @@ export class Session {
     this.connection = connection;
     for (const call of this.waiting.take()) connection.send(call);
     const { sessionId } = this.credentialsNow;
-    this.o.logger?.debug({ resumed, timeoutMs: this.negotiatedTimeoutMs }, 'connected to ZooKeeper');
-    this.setState({ name: 'connected', sessionId });
-    if (this.connection === connection) {
-      this.watches.rearmed((registration, event) => this.deliver(registration.listener, event));
-    }
-  }
-
-  private async sendAuth(connection: Connection, entry: AuthEntry): Promise<void> {
-    const call = authCall(entry);
-    connection.sendNow(call as Call, Xid.auth);
-    try {
-      await call.promise;
-    } catch (error) {
-      if (error instanceof ZooKeeperError && error.code === 'ZK_AUTH_FAILED') {
-        // The server is about to drop the connection. Be first, so that nothing is sent in vain. What was added is not offered
-        // again; without what the session was given nothing may be sent, so that is tried until it is accepted.
-        const added = this.auths.indexOf(entry);
-        if (added >= 0) this.auths.splice(added, 1);
-        connection.close('the credentials were refused');
-      }
-      throw error;
-    }
+    this.o.logger?.debug(
+      { newSession, readOnly, timeoutMs: this.negotiatedTimeoutMs },
+      'connected to ZooKeeper',
+    );
+    this.setState({ name: 'connected', sessionId, readOnly });
+    if (this.connection === connection) this.watches.rearmed();
   }
 
   private disconnected(error: ZooKeeperError, unsent: Call[]): void {
@@ -413,7 +337,7 @@ export class Session {
     }
     for (const call of unsent) this.waiting.add(call, this.negotiatedTimeoutMs);
     this.o.logger?.warn({ err: error }, 'the connection to ZooKeeper is gone');
-    const left = this.aliveAt + this.negotiatedTimeoutMs - this.o.clock.monotonic();
+    const left = this.heardAt + this.negotiatedTimeoutMs - this.o.clock.monotonic();
     this.suspicion?.cancel();
     this.suspicion = this.o.clock.after(left, () => this.lose('suspected'));
     const { sessionId } = this.credentialsNow;
@@ -425,13 +349,14 @@ export class Session {
     if (this.finished() || sessionId === 0n) return;
     this.suspicion?.cancel();
     this.credentialsNow = NO_SESSION;
+    this.confirmed = false;
     // A new session may start on any server, also on one that was restored from a backup.
     this.lastZxid = 0n;
     this.attempt?.abort(new ZooKeeperError('ZK_SESSION_EXPIRED'));
     this.o.logger?.warn({ reason }, 'the ZooKeeper session is lost');
     this.waiting.fail(new ZooKeeperError('ZK_SESSION_EXPIRED'));
     this.setState({ name: 'lost', sessionId, reason });
-    this.watches.expire(this.finished(), (registration, event) => this.deliver(registration.listener, event));
+    this.watches.expire(this.finished());
   }
 
   private finished(): boolean {
@@ -452,38 +377,11 @@ export class Session {
     return this.o.connectTimeoutMs ?? this.negotiatedTimeoutMs / Math.max(this.o.hosts.size, 3);
   }
 
-  private settleWatch(
-    registration: Registration | undefined,
-    request: Request<unknown>,
-    error: unknown,
-  ): void {
-    if (!registration || error === undefined) return;
-    const absent = error instanceof ZooKeeperError && error.code === 'ZK_NO_NODE';
-    // `exists` on a missing node arms a watch all the same: for its creation.
-    if (absent && request.op === OpCode.exists) this.watches.move(registration, 'exist');
-    else this.watches.remove(registration);
-  }
-
-  private notify(event: WatcherEvent): void {
-    this.watches.dispatch(event, (registration, seen) => this.deliver(registration.listener, seen));
-  }
-
   private setState(state: ConnectionState): void {
     this.current = state;
     for (const listener of this.stateListeners) {
       // A listener may have closed the client: the others know that already.
-      if (this.current === state) this.deliver(listener, state);
-    }
-  }
-
-  /** A fault in a listener is its owner's: it must not reach the protocol, nor vanish. */
-  private deliver<T>(listener: (value: T) => void, value: T): void {
-    try {
-      listener(value);
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
+      if (this.current === state) deliver(listener, state);
     }
   }
 }

@@ -15,7 +15,9 @@ import type { CallOptions, CreateOptions, ReadOptions, WatchOptions, ZooKeeperOp
 import { ancestry, Chroot } from './paths.ts';
 import { type Acl, CREATOR_ALL_ACL, OPEN_ACL, type Stat } from './records.ts';
 import * as requests from './requests.ts';
-import { Session, type SessionCredentials, type Watch } from './session.ts';
+import type { Watch } from './session-watches.ts';
+import type { SessionCredentials } from './session-options.ts';
+import { Session } from './session.ts';
 import type { ConnectionState } from './state.ts';
 import { traced } from './tracing.ts';
 import {
@@ -68,6 +70,7 @@ export class ZooKeeper {
       requestedTimeoutMs: requirePositiveInteger('sessionTimeoutMs', o.sessionTimeoutMs ?? 6000),
       connectTimeoutMs: o.connectTimeoutMs,
       renewSession: o.renewSession ?? true,
+      readOnly: o.readOnly ?? false,
       maxInFlight: requirePositiveInteger('maxInFlight', o.maxInFlight ?? 1000),
       resume: o.session,
       tls: o.tls,
@@ -132,16 +135,25 @@ export class ZooKeeper {
   }
 
   /**
-   * Resolves at once when connected, else with the next connection.
+   * Resolves at once when connected, else with the next connection; it may be to a read-only server where that is allowed.
    *
    * @throws ZooKeeperError `ZK_CLOSED`, or `ZK_SESSION_EXPIRED` without `renewSession`, when there will be none; the reason of
    *   the signal when it aborts first.
    */
   connected(signal?: AbortSignal): Promise<void> {
+    return this.reached(({ name }) => name === 'connected', signal);
+  }
+
+  /** As {@link ZooKeeper.connected}, to a server that takes writes. */
+  writable(signal?: AbortSignal): Promise<void> {
+    return this.reached((state) => state.name === 'connected' && !state.readOnly, signal);
+  }
+
+  private reached(wanted: (state: ConnectionState) => boolean, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const check = () => {
         if (signal?.aborted) settle(() => reject(abortError(signal)));
-        else if (this.state.name === 'connected') settle(resolve);
+        else if (wanted(this.state)) settle(resolve);
         else {
           const refusal = this.session.refusal();
           if (refusal) settle(() => reject(refusal));
@@ -358,9 +370,9 @@ export class ZooKeeper {
   /** Resolves when a connection stands whose credentials the server took. */
   private async authenticated(signal?: AbortSignal): Promise<void> {
     for (;;) {
-      await this.connected(signal);
+      await Promise.race([this.connected(signal), this.session.auth.refusedBySasl]);
       try {
-        await this.session.authenticated;
+        await this.session.auth.accepted;
         return;
       } catch (error) {
         if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS')) throw error;

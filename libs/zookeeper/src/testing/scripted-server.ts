@@ -12,12 +12,20 @@ export interface SeenRequest {
   readonly socket: Socket;
 }
 
+/** What the server answers a handshake with. */
+export interface ScriptedSession {
+  readonly sessionId: bigint;
+  /** 0: the session has expired. */
+  readonly timeoutMs: number;
+  readonly readOnly?: boolean;
+}
+
 /** A server for tests that speaks the handshake and leaves every answer to the script. */
 export class ScriptedServer {
   /** Handshakes seen: what the client asked for. */
-  readonly hellos: { lastZxid: bigint; timeoutMs: number; sessionId: bigint }[] = [];
+  readonly hellos: { lastZxid: bigint; timeoutMs: number; sessionId: bigint; readOnly: boolean }[] = [];
   /** The next sessions to answer with; the last one is repeated. */
-  sessions: { sessionId: bigint; timeoutMs: number }[] = [{ sessionId: 7n, timeoutMs: 6000 }];
+  sessions: ScriptedSession[] = [{ sessionId: 7n, timeoutMs: 6000 }];
   /** How many bytes a write to the client carries at most. */
   sliceBytes = Infinity;
   private readonly server: Server;
@@ -88,13 +96,18 @@ export class ScriptedServer {
 
   private greet(socket: Socket, body: JuteReader): void {
     body.int();
-    this.hellos.push({ lastZxid: body.long(), timeoutMs: body.int(), sessionId: body.long() });
-    const session = (this.sessions.length > 1 ? this.sessions.shift() : this.sessions[0]) as {
-      sessionId: bigint;
-      timeoutMs: number;
-    };
+    const [lastZxid, timeoutMs, sessionId] = [body.long(), body.int(), body.long()];
+    body.buffer();
+    this.hellos.push({ lastZxid, timeoutMs, sessionId, readOnly: body.bool() });
+    const session = (this.sessions.length > 1 ? this.sessions.shift() : this.sessions[0]) as ScriptedSession;
     const writer = new JuteWriter().int(0).int(session.timeoutMs).long(session.sessionId);
-    this.send(socket, writer.buffer(Buffer.alloc(16, 1)).bool(false).finish());
+    this.send(
+      socket,
+      writer
+        .buffer(Buffer.alloc(16, 1))
+        .bool(session.readOnly ?? false)
+        .finish(),
+    );
   }
 
   private send(socket: Socket, bytes: Buffer): void {

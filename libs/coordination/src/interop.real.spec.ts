@@ -1,0 +1,199 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { AtomicCounter, Election, type Leadership, Lock, ReadWriteLock } from './index.ts';
+import { eventually, pause, servers, Stage } from './spec-support.ts';
+import { hasPython, KazooPeer } from './testing/kazoo-peer.ts';
+
+const SESSION_TIMEOUT_MS = 2000;
+
+/** Whoever has no Python can still run everything else; the project's own checks have it. */
+(hasPython ? describe : describe.skip)('recipes shared with kazoo, real server', () => {
+  let stage: Stage;
+  let kazoo: KazooPeer;
+  let holder: ChildProcess | undefined;
+
+  beforeEach(() => {
+    stage = new Stage();
+    kazoo = new KazooPeer(servers, SESSION_TIMEOUT_MS);
+  });
+
+  afterEach(async () => {
+    holder?.kill('SIGKILL');
+    await Promise.all([kazoo.close(), stage.close()]);
+  });
+
+  /** Whether the promise is still open after a while in which it could have been settled. */
+  const isOpen = (promise: Promise<unknown>) =>
+    Promise.race([promise.then(() => false), pause(200).then(() => true)]);
+  const sequenceOf = (path: string) => Number(path.slice(-10));
+
+  it('hands a lock over in both directions', async () => {
+    const lock = new Lock(await stage.connect(), stage.path);
+    const mine = await lock.acquire();
+    expect(await kazoo.ask('acquire', { name: 'try', path: stage.path, blocking: false })).toBeNull();
+    const its = kazoo.ask<string>('acquire', { name: 'a', path: stage.path });
+    await eventually(async () => (await lock.participants()).length === 2);
+    expect(await isOpen(its)).toBe(true);
+    await mine.release();
+    expect(await its).toMatch(/^[0-9a-f]{32}__lock__\d{10}$/);
+
+    await expect(lock.acquire({ timeoutMs: 0 })).rejects.toMatchObject({ code: 'LOCK_TIMEOUT' });
+    const again = lock.acquire();
+    await eventually(async () => (await lock.participants()).length === 2);
+    expect(await isOpen(again)).toBe(true);
+    await kazoo.ask('release', { name: 'a' });
+    const handle = await again;
+    expect(handle.isHeld()).toBe(true);
+    expect(handle.token.czxid).toBeGreaterThan(mine.token.czxid);
+  });
+
+  it('serves both in the order of their numbers', async () => {
+    const lock = new Lock(await stage.connect(), stage.path);
+    const first = await lock.acquire();
+    const served: number[] = [];
+    const all: Promise<unknown>[] = [];
+    for (let i = 0; i < 8; i++) {
+      const one =
+        i % 2 === 0
+          ? lock.acquire().then(async (handle) => {
+              served.push(sequenceOf(handle.path));
+              await handle.release();
+            })
+          : kazoo.ask<string>('acquire', { name: `k${i}`, path: stage.path }).then(async (node) => {
+              served.push(sequenceOf(node));
+              await kazoo.ask('release', { name: `k${i}` });
+            });
+      all.push(one);
+      await eventually(async () => (await lock.participants()).length === i + 2);
+    }
+    const line = (await lock.participants()).slice(1);
+    expect(line.map((name) => /(lock-|__lock__)/.exec(name)?.[0])).toEqual(
+      Array.from({ length: 8 }, (_, i) => (i % 2 === 0 ? 'lock-' : '__lock__')),
+    );
+    await first.release();
+    await Promise.all(all);
+    expect(served).toEqual(line.map(sequenceOf));
+    expect(await lock.participants()).toEqual([]);
+  });
+
+  it('lets only one in at a time, whoever it is', async () => {
+    const zk = await stage.connect();
+    const lock = new Lock(zk, stage.path);
+    const room = `${stage.path}-room`;
+    const enter = async (times: number) => {
+      for (let i = 0; i < times; i++) {
+        const handle = await lock.acquire();
+        // Fails when somebody is in.
+        await zk.create(room, 'ours', { mode: 'ephemeral' });
+        await zk.delete(room);
+        await handle.release();
+      }
+      return times;
+    };
+    const its = { path: stage.path, room, times: 25 };
+    const entered = [enter(25), enter(25), kazoo.ask('enter', its), kazoo.ask('enter', its)];
+    expect(await Promise.all(entered)).toEqual([25, 25, 25, 25]);
+  });
+
+  it('takes over from a kazoo that was killed', async () => {
+    const lock = new Lock(await stage.connect(), stage.path);
+    await kazoo.ask('acquire', { name: 'a', path: stage.path });
+    const mine = lock.acquire();
+    await eventually(async () => (await lock.participants()).length === 2);
+    await kazoo.kill();
+    expect((await mine).isHeld()).toBe(true);
+    expect(await lock.participants()).toHaveLength(1);
+  });
+
+  it('leaves a lock to kazoo when a process of ours was killed', async () => {
+    const zk = await stage.connect();
+    const script = join(import.meta.dirname, 'testing/lock-holder.ts');
+    holder = spawn(process.execPath, [script, servers, stage.path], { stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(holder.stdout as NodeJS.ReadableStream, 'data');
+    const its = kazoo.ask<string>('acquire', { name: 'a', path: stage.path });
+    await eventually(async () => (await zk.children(stage.path)).length === 2);
+    expect(await isOpen(its)).toBe(true);
+    holder.kill('SIGKILL');
+    expect(await zk.children(stage.path)).toContain(await its);
+  });
+
+  it('elects one leader among both', async () => {
+    const zk = await stage.connect();
+    const terms: Promise<Leadership>[] = [];
+    const won = [Promise.withResolvers<Leadership>(), Promise.withResolvers<Leadership>()];
+    terms.push(...won.map(({ promise }) => promise));
+    const resign = Promise.withResolvers<void>();
+    const election = new Election(zk, stage.path, 'ours');
+    let term = 0;
+    election.run(async (leadership) => {
+      won[term]?.resolve(leadership);
+      if (term++ === 0) await resign.promise;
+      else await once(leadership.signal, 'abort');
+    });
+    const first = await terms[0];
+    const its = kazoo.ask<string[]>('lead', { name: 'k', path: stage.path, identifier: 'theirs' });
+    await eventually(async () => (await election.participants()).length === 2);
+    expect(await election.participants()).toEqual(['ours', 'theirs']);
+    expect(await isOpen(its)).toBe(true);
+    expect([first?.isHeld(), election.isLeader]).toEqual([true, true]);
+
+    resign.resolve();
+    // In line again, behind the one who leads.
+    await its;
+    await eventually(async () => (await election.participants()).length === 2);
+    expect(await election.participants()).toEqual(['theirs', 'ours']);
+    expect([election.isLeader, term]).toEqual([false, 1]);
+
+    await kazoo.ask('release', { name: 'k' });
+    expect((await terms[1])?.token.czxid).toBeGreaterThan(first?.token.czxid as bigint);
+    await election.stop();
+  });
+
+  it('shares a lock of readers and writers', async () => {
+    const lock = new ReadWriteLock(await stage.connect(), stage.path);
+    const at = { path: stage.path };
+    const length = (wanted: number) => eventually(async () => (await lock.participants()).length === wanted);
+    const reader = await lock.read();
+    await kazoo.ask('acquire', { ...at, name: 'r', kind: 'read' });
+    const itsWriter = kazoo.ask('acquire', { ...at, name: 'w', kind: 'write' });
+    await length(3);
+    const late = lock.read();
+    await length(4);
+    expect([await isOpen(itsWriter), await isOpen(late)]).toEqual([true, true]);
+    await kazoo.ask('release', { name: 'r' });
+    expect(await isOpen(itsWriter)).toBe(true);
+    await reader.release();
+    await itsWriter;
+    // Behind a writer of kazoo's, whose name is not ours.
+    expect(await isOpen(late)).toBe(true);
+    await kazoo.ask('release', { name: 'w' });
+
+    const lateReader = await late;
+    const writing = lock.write();
+    await length(2);
+    const itsReader = kazoo.ask('acquire', { ...at, name: 'r2', kind: 'read' });
+    await length(3);
+    expect([await isOpen(writing), await isOpen(itsReader)]).toEqual([true, true]);
+    await lateReader.release();
+    const writer = await writing;
+    expect(await isOpen(itsReader)).toBe(true);
+    await writer.release();
+    await itsReader;
+    const last = lock.write();
+    await length(2);
+    expect(await isOpen(last)).toBe(true);
+    await kazoo.ask('release', { name: 'r2' });
+    expect((await last).isHeld()).toBe(true);
+  });
+
+  it('counts together', async () => {
+    const zk = await stage.connect();
+    const counter = new AtomicCounter(zk, stage.path);
+    const ours = Array.from({ length: 20 }, () => counter.add(3n));
+    const theirs = Array.from({ length: 20 }, () => kazoo.ask('add', { path: stage.path, number: -1 }));
+    await Promise.all([...ours, ...theirs]);
+    expect(await counter.get()).toBe(40n);
+    expect(await kazoo.ask('add', { path: stage.path, number: 2 })).toBe(42);
+  });
+});
