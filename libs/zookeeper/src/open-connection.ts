@@ -1,7 +1,6 @@
-import { connect as connectPlain, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
-import { abortError, type Clock, messageOf, type TlsTrust } from '@flashmesh/core';
+import { abortError, type Clock, messageOf } from '@flashmesh/core';
 import { Connection, type ConnectionListener } from './connection.ts';
+import type { Dial } from './dial.ts';
 import { ZooKeeperError } from './errors.ts';
 import { FrameDecoder } from './frame-decoder.ts';
 import type { Endpoint } from './host-list.ts';
@@ -28,7 +27,7 @@ export interface Established {
 }
 
 /**
- * Connects to one server, with TLS where that is asked for, and does the handshake, all within `timeoutMs`.
+ * Connects to one server and does the handshake, all within `timeoutMs`.
  *
  * @throws ZooKeeperError `ZK_CONNECTION_LOSS` when that did not work out: refused, timed out, a certificate that is not to be
  *   trusted, or the server closed the connection, as it silently does when it lags behind `hello.lastZxid`.
@@ -36,12 +35,11 @@ export interface Established {
 export function openConnection(
   endpoint: Endpoint,
   hello: ConnectRequest,
-  o: { timeoutMs: number; tls: TlsTrust | undefined; clock: Clock; signal: AbortSignal },
+  o: { timeoutMs: number; dial: Dial; clock: Clock; signal: AbortSignal },
 ): Promise<Established> {
   return new Promise((resolve, reject) => {
     if (o.signal.aborted) return reject(abortError(o.signal));
-    const socket = o.tls ? openTls(endpoint, o.tls) : connectPlain(endpoint);
-    socket.setNoDelay(true);
+    const { stream: socket, standsOn } = o.dial(endpoint);
     const decoder = new FrameDecoder(MAX_REPLY_BYTES);
     let helloSentAt = 0;
 
@@ -67,7 +65,7 @@ export function openConnection(
     o.signal.addEventListener('abort', onAbort, { once: true });
     socket.on('error', (error) => giveUp(`failed: ${messageOf(error)}`, error));
     socket.on('close', () => giveUp('closed the connection during the handshake'));
-    socket.on(o.tls ? 'secureConnect' : 'connect', () => {
+    socket.on(standsOn, () => {
       const writer = new JuteWriter();
       writeConnectRequest(writer, hello);
       helloSentAt = o.clock.monotonic();
@@ -100,20 +98,5 @@ export function openConnection(
         giveUp(`sent no ZooKeeper handshake: ${messageOf(error)}`, error);
       }
     });
-  });
-}
-
-/** The certificate must be signed by an authority that is trusted, and be made out to the host that was asked for. */
-function openTls({ host, port }: Endpoint, { ca, cert, key }: TlsTrust): Socket {
-  // An address is no server name (RFC 6066, section 3); it is looked for among the certificate's addresses all the same.
-  const servername = isIP(host) ? undefined : host;
-  return connectTls({
-    host,
-    port,
-    servername,
-    ca: ca?.(),
-    cert: cert?.(),
-    key: key?.(),
-    minVersion: 'TLSv1.2',
   });
 }

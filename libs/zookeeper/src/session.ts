@@ -1,4 +1,4 @@
-import { type Clock, type Credentials, messageOf, sleep, type Timer, type TlsTrust } from '@flashmesh/core';
+import { type Clock, type Credentials, messageOf, sleep, type Timer } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
 import { Call, type Request } from './call.ts';
 import type { Connection } from './connection.ts';
@@ -10,6 +10,7 @@ import {
   saslCall,
   setWatchesCall,
 } from './control-calls.ts';
+import type { Dial } from './dial.ts';
 import { DigestMd5 } from './digest-md5.ts';
 import { ZooKeeperError } from './errors.ts';
 import type { HostList } from './host-list.ts';
@@ -60,7 +61,7 @@ export interface SessionOptions {
   readonly renewSession: boolean;
   readonly maxInFlight: number;
   readonly resume: SessionCredentials | undefined;
-  readonly tls: TlsTrust | undefined;
+  readonly dial: Dial;
   /** Sent on every connection before anything else. */
   readonly auth: Credentials | undefined;
   readonly sasl: Credentials | undefined;
@@ -281,7 +282,7 @@ export class Session {
       try {
         const established = await openConnection(this.o.hosts.next(), hello, {
           timeoutMs: this.attemptTimeoutMs(),
-          tls: this.o.tls,
+          dial: this.o.dial,
           clock: this.o.clock,
           signal: AbortSignal.any([this.attempt.signal, this.stopped.signal]),
         });
