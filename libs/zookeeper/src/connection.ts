@@ -71,6 +71,11 @@ export class Connection {
     this.scheduleCheck();
   }
 
+  /** Whether it can be used still. */
+  get isOpen(): boolean {
+    return this.open;
+  }
+
   /** Sends a request, as soon as there is room. */
   send(call: Call): void {
     if (this.pending.length < this.maxInFlight && this.queue.length === 0) this.sendNow(call, this.takeXid());

@@ -166,6 +166,8 @@ export class Session {
    */
   request<T>(request: Request<T>, signal?: AbortSignal, watch?: Watch): Promise<T> {
     const registration = watch && this.watches.add(watch.kind, watch.path, watch.listener);
+    if (registration) registration.asking = true;
+    if (registration && watch?.until) this.takeBackOn(watch.until, registration);
     let call: Call<T>;
     try {
       const onSettled = (error: unknown) => {
@@ -182,7 +184,7 @@ export class Session {
     else if (this.connection) this.connection.send(call as Call);
     else this.waiting.add(call as Call, this.negotiatedTimeoutMs);
     if (signal) call.abortWith(signal);
-    if (registration && watch?.until) this.takeBackOn(watch.until, registration, call.promise);
+    if (registration && watch?.until?.aborted) this.takeBack(registration);
     return call.promise;
   }
 
@@ -209,27 +211,31 @@ export class Session {
   }
 
   /**
-   * Takes one watch back, at the server too when it was the last of its kind there. Never fails: what the server does not hear of
-   * now, it learns with the next connection.
+   * Takes one watch back, at the server too when it was the last of its kind there; while it is not known whether the server has it,
+   * as soon as that is. Never fails: what the server does not hear of now, it learns with the next connection.
    */
   private takeBack(registration: Registration): void {
     if (!this.watches.remove(registration)) return;
-    const { kind, path } = registration;
+    if (!registration.asking) this.forget(registration);
+  }
+
+  /** Has the server forget a watch that nobody here waits for any more. */
+  private forget({ kind, path }: Registration): void {
     const type = TYPE_OF[kind];
-    if (this.watches.has(path, KINDS_OF[type]) || !this.connection) return;
+    const others = this.watches.at(path, KINDS_OF[type]);
+    // They may turn out not to be armed themselves.
+    for (const other of others) other.inherits = true;
+    if (others.length > 0 || !this.connection?.isOpen) return;
     const call = new Call(removeWatches(path, type));
     this.connection.send(call as Call);
     // It may just have fired.
     call.promise.catch((error: unknown) => this.o.logger?.debug({ err: error, path }, 'watch not removed'));
   }
 
-  private takeBackOn(until: AbortSignal, registration: Registration, asked: Promise<unknown>): void {
+  private takeBackOn(until: AbortSignal, registration: Registration): void {
     const takeBack = () => this.takeBack(registration);
-    if (until.aborted) return takeBack();
     until.addEventListener('abort', takeBack, { once: true });
-    const forget = () => until.removeEventListener('abort', takeBack);
-    registration.onGone = forget;
-    asked.catch(forget);
+    registration.onGone = () => until.removeEventListener('abort', takeBack);
   }
 
   /** Adds credentials to this and every later connection. @throws ZooKeeperError `ZK_AUTH_FAILED`. */
@@ -254,10 +260,10 @@ export class Session {
       const call = closeSessionCall();
       connection.send(call as Call);
       // The server may drop the connection instead of answering: both mean that it got the request.
-      await Promise.race([
-        call.promise.catch(() => undefined),
-        sleep(CLOSE_TIMEOUT_MS, undefined, this.o.clock),
-      ]);
+      const answered = call.promise.catch(() => undefined);
+      const late = this.o.clock.after(CLOSE_TIMEOUT_MS, () => call.fail(new ZooKeeperError('ZK_CLOSED')));
+      await answered;
+      late.cancel();
     }
     this.stop('the client was closed');
   }
@@ -338,7 +344,8 @@ export class Session {
       },
       this.o.maxInFlight,
     );
-    if (await this.prove(connection)) this.restore(connection, resumed);
+    // It may have broken meanwhile: what was sent on it then would wait for ever.
+    if ((await this.prove(connection)) && connection.isOpen) this.restore(connection, resumed);
     await closed.promise;
   }
 
@@ -458,11 +465,21 @@ export class Session {
     request: Request<unknown>,
     error: unknown,
   ): void {
-    if (!registration || error === undefined) return;
-    const absent = error instanceof ZooKeeperError && error.code === 'ZK_NO_NODE';
+    if (!registration) return;
+    registration.asking = false;
+    const refused = error instanceof ZooKeeperError;
     // `exists` on a missing node arms a watch all the same: for its creation.
-    if (absent && request.op === OpCode.exists) this.watches.move(registration, 'exist');
-    else this.watches.remove(registration);
+    const absent = refused && error.code === 'ZK_NO_NODE' && request.op === OpCode.exists;
+    if (absent) this.watches.move(registration, 'exist');
+    if (error === undefined || absent) {
+      // Taken back meanwhile, or an event of an earlier watch has used it up: the server has it all the same.
+      if (!this.watches.holds(registration)) this.forget(registration);
+    } else if (refused) {
+      this.watches.remove(registration);
+      if (registration.inherits) this.forget(registration);
+    }
+    // The caller gave up, which does not keep the server from arming it.
+    else this.takeBack(registration);
   }
 
   private notify(event: WatcherEvent): void {
