@@ -25,12 +25,18 @@ export class Barrier {
 
   /** Resolves while it is not set. @throws FlashmeshError `deadline_exceeded` (`BARRIER_TIMEOUT`); the reason of the signal. */
   wait(o: WaitOptions = {}): Promise<void> {
-    return withDeadline(o, 'BARRIER_TIMEOUT', `${this.path} was not lifted`, async (signal) => {
-      while (await this.zk.exists(this.path, { signal })) {
-        await untilGone(this.zk, this.path, signal).catch(unless('ZK_CONNECTION_LOSS'));
-        await this.zk.connected(signal);
-      }
-    });
+    return withDeadline(
+      this.zk.clock,
+      o,
+      'BARRIER_TIMEOUT',
+      `${this.path} was not lifted`,
+      async (signal) => {
+        while (await this.zk.exists(this.path, { signal })) {
+          await untilGone(this.zk, this.path, signal).catch(unless('ZK_CONNECTION_LOSS'));
+          await this.zk.connected(signal);
+        }
+      },
+    );
   }
 }
 
@@ -73,9 +79,15 @@ export class DoubleBarrier {
    */
   async enter(o: WaitOptions = {}): Promise<void> {
     try {
-      await withDeadline(o, 'BARRIER_TIMEOUT', `not all entered ${this.path}`, async (signal) => {
-        while (!(await this.trying(signal, () => this.allIn(signal)))) await this.zk.connected(signal);
-      });
+      await withDeadline(
+        this.zk.clock,
+        o,
+        'BARRIER_TIMEOUT',
+        `not all entered ${this.path}`,
+        async (signal) => {
+          while (!(await this.trying(signal, () => this.allIn(signal)))) await this.zk.connected(signal);
+        },
+      );
     } catch (error) {
       await guaranteedDelete(this.zk, this.own, this.zk.sessionId).catch(() => undefined);
       throw error;
@@ -84,7 +96,7 @@ export class DoubleBarrier {
 
   /** Resolves when all members have left. @throws as {@link DoubleBarrier.enter}. */
   leave(o: WaitOptions = {}): Promise<void> {
-    return withDeadline(o, 'BARRIER_TIMEOUT', `not all left ${this.path}`, async (signal) => {
+    return withDeadline(this.zk.clock, o, 'BARRIER_TIMEOUT', `not all left ${this.path}`, async (signal) => {
       await guaranteedDelete(this.zk, this.own, this.zk.sessionId);
       while (!(await this.trying(signal, () => this.allOut(signal)))) await this.zk.connected(signal);
     });

@@ -1,4 +1,4 @@
-import { FlashmeshError, systemClock } from '@flashmesh/core';
+import { type Clock, FlashmeshError } from '@flashmesh/core';
 
 /** How long to wait, for recipes that wait. */
 export interface WaitOptions {
@@ -13,6 +13,7 @@ export interface WaitOptions {
  * @throws FlashmeshError `deadline_exceeded` with the given code when the time is up; the reason of the caller's signal.
  */
 export async function withDeadline<T>(
+  clock: Clock,
   { signal, timeoutMs }: WaitOptions,
   code: string,
   what: string,
@@ -20,7 +21,7 @@ export async function withDeadline<T>(
 ): Promise<T> {
   if (timeoutMs === undefined) return run(signal);
   const late = new AbortController();
-  const timer = systemClock.after(timeoutMs, () => late.abort(tooLate(code, what, timeoutMs)));
+  const timer = clock.after(timeoutMs, () => late.abort(tooLate(code, what, timeoutMs)));
   try {
     return await run(signal ? AbortSignal.any([signal, late.signal]) : late.signal);
   } finally {

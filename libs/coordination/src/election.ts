@@ -76,7 +76,7 @@ export class Election {
           return this.logger?.debug('the election ended with its client');
         }
         this.logger?.error({ err: error, election: this.path }, 'leading failed');
-        await sleep(ERROR_PAUSE_MS, signal).catch(() => undefined);
+        await sleep(ERROR_PAUSE_MS, signal, this.zk.clock).catch(() => undefined);
       }
     }
   }

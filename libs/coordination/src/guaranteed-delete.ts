@@ -14,7 +14,7 @@ export async function guaranteedDelete(zk: ZooKeeper, path: string, owner: bigin
     } catch (error) {
       if (isZooKeeperError(error, 'ZK_NO_NODE', 'ZK_SESSION_EXPIRED', 'ZK_CLOSED')) return;
       if (!isZooKeeperError(error) || error.kind !== 'unavailable') throw error;
-      await sleep(RETRY_MS);
+      await sleep(RETRY_MS, undefined, zk.clock);
     }
   }
 }

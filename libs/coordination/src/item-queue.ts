@@ -1,4 +1,4 @@
-import { FlashmeshError, requirePositiveInteger, sleep, type Clock, systemClock } from '@flashmesh/core';
+import { FlashmeshError, requirePositiveInteger, sleep, type Clock } from '@flashmesh/core';
 import { isZooKeeperError, joinPath, nameOf, TransactionRefused, type ZooKeeper } from '@flashmesh/zookeeper';
 import type { Logger } from '@flashmesh/telemetry';
 import { untilChildren } from './wait-for.ts';
@@ -39,7 +39,7 @@ export abstract class ItemQueue {
     this.claims = joinPath(path, 'claims');
     this.maxItems = requirePositiveInteger('maxItems', o.maxItems ?? 1000);
     this.logger = o.logger;
-    this.clock = o.clock ?? systemClock;
+    this.clock = o.clock ?? zk.clock;
   }
 
   /** Items that wait or are worked on. */

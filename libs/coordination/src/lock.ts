@@ -62,6 +62,7 @@ export async function participantsOf(zk: ZooKeeper, path: string): Promise<strin
 export async function acquireIn(zk: ZooKeeper, line: Line, o: AcquireOptions): Promise<LockHandle> {
   const what = `${line.path} was not free`;
   const held = await withDeadline(
+    zk.clock,
     // One try takes as long as it takes: its time is not measured.
     o.timeoutMs === 0 ? { signal: o.signal } : o,
     'LOCK_TIMEOUT',

@@ -1,3 +1,4 @@
+import { systemClock } from '@flashmesh/core';
 import { type WaitOptions, withDeadline } from './deadline.ts';
 import type { Holding } from './holding.ts';
 
@@ -35,7 +36,7 @@ export class MultiLock {
       for (const holding of holdings.splice(0).toReversed()) await holding.release();
     };
     try {
-      await withDeadline(o, 'LOCK_TIMEOUT', 'not all locks were free', async (signal) => {
+      await withDeadline(systemClock, o, 'LOCK_TIMEOUT', 'not all locks were free', async (signal) => {
         for (const lock of this.locks) holdings.push(await lock.acquire({ signal }));
       });
     } catch (error) {

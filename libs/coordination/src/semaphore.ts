@@ -37,7 +37,9 @@ export class Semaphore {
   async acquire(o: WaitOptions = {}): Promise<Holding> {
     const what = `no lease of ${this.leases} was free`;
     if (o.timeoutMs !== 0) {
-      return withDeadline(o, 'LEASE_TIMEOUT', what, (signal) => this.take(signal, true)) as Promise<Holding>;
+      return withDeadline(this.zk.clock, o, 'LEASE_TIMEOUT', what, (signal) =>
+        this.take(signal, true),
+      ) as Promise<Holding>;
     }
     const lease = await this.take(o.signal, false);
     if (!lease) throw tooLate('LEASE_TIMEOUT', what, 0);
@@ -49,7 +51,7 @@ export class Semaphore {
     const what = `${count} leases of ${this.leases} were not free`;
     const taken: Holding[] = [];
     try {
-      return await withDeadline(o, 'LEASE_TIMEOUT', what, async (signal) => {
+      return await withDeadline(this.zk.clock, o, 'LEASE_TIMEOUT', what, async (signal) => {
         while (taken.length < count) taken.push(await this.acquire({ signal }));
         return taken;
       });

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { type Clock, messageOf, type Timer } from '@flashmesh/core';
 import { Call } from './call.ts';
 import { ZooKeeperError } from './errors.ts';
@@ -25,7 +25,7 @@ export interface ConnectionListener {
  * works) is given up after 5/6 of the session timeout, which leaves time to find another before the session ends.
  */
 export class Connection {
-  private readonly socket: Socket;
+  private readonly socket: Duplex;
   private readonly decoder: FrameDecoder;
   private readonly listener: ConnectionListener;
   private readonly clock: Clock;
@@ -49,7 +49,7 @@ export class Connection {
 
   /** @param helloSentAt when the handshake was sent that this socket has completed. */
   constructor(
-    socket: Socket,
+    socket: Duplex,
     decoder: FrameDecoder,
     o: { clock: Clock; sessionTimeoutMs: number; helloSentAt: number; maxInFlight: number },
     listener: ConnectionListener,
@@ -69,6 +69,11 @@ export class Connection {
     socket.on('error', (error) => this.close(`the socket failed: ${messageOf(error)}`, error));
     socket.on('close', () => this.close('the server closed the connection'));
     this.scheduleCheck();
+  }
+
+  /** Whether it can be used still. */
+  get isOpen(): boolean {
+    return this.open;
   }
 
   /** Sends a request, as soon as there is room. */

@@ -1,6 +1,8 @@
+export type { Dial } from './dial.ts';
 export { isZooKeeperError, ZooKeeperError, type ZooKeeperErrorCode } from './errors.ts';
 export type { CreateMode } from './op-codes.ts';
 export type { CallOptions, CreateOptions, ReadOptions, WatchOptions, ZooKeeperOptions } from './options.ts';
+export type { Endpoint } from './host-list.ts';
 export { joinPath, nameOf, parentOf } from './paths.ts';
 export { PersistentNode } from './persistent-node.ts';
 export { Reconciler, type ReconcilerOptions } from './reconciler.ts';

@@ -1,11 +1,11 @@
-import { abortError, type Clock, messageOf, type TlsTrust } from '@flashmesh/core';
+import { abortError, type Clock, messageOf } from '@flashmesh/core';
 import { Connection, type ConnectionListener } from './connection.ts';
+import type { Dial } from './dial.ts';
 import { ZooKeeperError } from './errors.ts';
 import { FrameDecoder } from './frame-decoder.ts';
 import type { Endpoint } from './host-list.ts';
 import { JuteReader } from './jute-reader.ts';
 import { JuteWriter } from './jute-writer.ts';
-import { openSocket } from './open-socket.ts';
 import {
   type ConnectRequest,
   type ConnectResponse,
@@ -27,7 +27,7 @@ export interface Established {
 }
 
 /**
- * Connects to one server, with TLS where that is asked for, and does the handshake, all within `timeoutMs`.
+ * Connects to one server and does the handshake, all within `timeoutMs`.
  *
  * @throws ZooKeeperError `ZK_CONNECTION_LOSS` when that did not work out: refused, timed out, a certificate that is not to be
  *   trusted, or the server closed the connection, as it silently does when it lags behind `hello.lastZxid`.
@@ -35,16 +35,11 @@ export interface Established {
 export function openConnection(
   endpoint: Endpoint,
   hello: ConnectRequest,
-  o: { timeoutMs: number; tls: TlsTrust | undefined; clock: Clock; signal: AbortSignal },
+  o: { timeoutMs: number; dial: Dial; clock: Clock; signal: AbortSignal },
 ): Promise<Established> {
   return new Promise((resolve, reject) => {
     if (o.signal.aborted) return reject(abortError(o.signal));
-    const socket = openSocket(endpoint, o.tls, () => {
-      const writer = new JuteWriter();
-      writeConnectRequest(writer, hello);
-      helloSentAt = o.clock.monotonic();
-      socket.write(writer.finish());
-    });
+    const { stream: socket, standsOn } = o.dial(endpoint);
     const decoder = new FrameDecoder(MAX_REPLY_BYTES);
     let helloSentAt = 0;
 
@@ -70,6 +65,12 @@ export function openConnection(
     o.signal.addEventListener('abort', onAbort, { once: true });
     socket.on('error', (error) => giveUp(`failed: ${messageOf(error)}`, error));
     socket.on('close', () => giveUp('closed the connection during the handshake'));
+    socket.on(standsOn, () => {
+      const writer = new JuteWriter();
+      writeConnectRequest(writer, hello);
+      helloSentAt = o.clock.monotonic();
+      socket.write(writer.finish());
+    });
     socket.on('data', (chunk: Buffer) => {
       try {
         decoder.push(chunk, (frame) => {

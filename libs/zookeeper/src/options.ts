@@ -1,5 +1,6 @@
 import type { Clock, Credentials, TlsTrust } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
+import type { Dial } from './dial.ts';
 import type { CreateMode } from './op-codes.ts';
 import type { Acl } from './records.ts';
 import type { SessionCredentials } from './session-options.ts';
@@ -29,6 +30,8 @@ export interface ZooKeeperOptions {
   readonly session?: SessionCredentials;
   /** Talk TLS with the servers. @default plain TCP */
   readonly tls?: TlsTrust;
+  /** Reaches the servers by another way than TCP, e.g. through a proxy; `tls` is then that way's affair. @default TCP */
+  readonly dial?: Dial;
   /**
    * A user of ZooKeeper's `digest` scheme, made known on each connection before anything else is asked. Nodes are then created
    * for this user alone unless {@link CreateOptions.acl} says otherwise.

@@ -36,6 +36,7 @@ export class PersistentNode {
         }
         this.logger?.warn({ err: error, path }, 'placing the node failed');
       },
+      clock: zk.clock,
     });
   }
 

@@ -1,7 +1,7 @@
-import { type Clock, messageOf, sleep, type TlsTrust } from '@flashmesh/core';
+import { type Clock, messageOf, sleep } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
+import type { Dial } from './dial.ts';
 import type { Endpoint, HostList } from './host-list.ts';
-import { openSocket } from './open-socket.ts';
 
 /** As Java's client begins. */
 const FIRST_PAUSE_MS = 100;
@@ -17,7 +17,7 @@ interface SearchOptions {
   readonly hosts: HostList;
   /** For one question, milliseconds. */
   readonly timeoutMs: number;
-  readonly tls: TlsTrust | undefined;
+  readonly dial: Dial;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly logger: Logger | undefined;
@@ -44,7 +44,7 @@ export async function findReadWrite(o: SearchOptions): Promise<Endpoint | undefi
 function askMode(endpoint: Endpoint, o: SearchOptions): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';
-    const socket = openSocket(endpoint, o.tls, () => socket.write('isro'));
+    const { stream: socket, standsOn } = o.dial(endpoint);
     const finish = (error?: unknown) => {
       timer.cancel();
       o.signal.removeEventListener('abort', onAbort);
@@ -57,6 +57,7 @@ function askMode(endpoint: Endpoint, o: SearchOptions): Promise<string> {
     const timer = o.clock.after(o.timeoutMs, () => finish(new Error(`no answer within ${o.timeoutMs} ms`)));
     o.signal.addEventListener('abort', onAbort, { once: true });
     socket.on('error', finish);
+    socket.on(standsOn, () => socket.write('isro'));
     socket.on('close', () => finish());
     socket.on('data', (chunk: Buffer) => {
       answer = (answer + chunk.toString('latin1')).slice(0, MAX_ANSWER_BYTES);

@@ -1,5 +1,6 @@
-import type { Clock, Credentials, TlsTrust } from '@flashmesh/core';
+import type { Clock, Credentials } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
+import type { Dial } from './dial.ts';
 import type { HostList } from './host-list.ts';
 
 /** Identifies a session to any server. Whoever has it can use and end the session: never log it. */
@@ -18,7 +19,7 @@ export interface SessionOptions {
   readonly readOnly: boolean;
   readonly maxInFlight: number;
   readonly resume: SessionCredentials | undefined;
-  readonly tls: TlsTrust | undefined;
+  readonly dial: Dial;
   /** Sent on every connection before anything else. */
   readonly auth: Credentials | undefined;
   readonly sasl: Credentials | undefined;

@@ -1,7 +1,7 @@
 import type { Logger } from '@flashmesh/telemetry';
 import type { Request } from './call.ts';
 import { deliver } from './deliver.ts';
-import { isZooKeeperError } from './errors.ts';
+import { ZooKeeperError } from './errors.ts';
 import { OpCode } from './op-codes.ts';
 import type { WatcherEvent } from './records.ts';
 import { removeWatches, type WatcherType } from './requests.ts';
@@ -26,8 +26,8 @@ export interface Watch {
 export interface ArmedWatch {
   /** How the request ended; to be called before anything that arrives later is looked at. */
   settled(op: OpCode, error: unknown): void;
-  /** The request is under way: from now on the watch can be taken back. */
-  sent(reply: Promise<unknown>): void;
+  /** The request is under way. */
+  sent(): void;
   /** There will be no request. */
   discard(): void;
 }
@@ -71,16 +71,12 @@ export class SessionWatches {
   /** Armed before its request leaves, since the event may come before the reply; disarmed when the request fails. */
   arm({ kind, path, listener, until }: Watch): ArmedWatch {
     const registration = this.registry.add(kind, path, listener);
+    registration.asking = true;
+    if (until) this.takeBackOn(until, registration);
     return {
-      settled: (op, error) => {
-        if (error === undefined) return;
-        // `exists` on a missing node arms a watch all the same: for its creation.
-        if (op === OpCode.exists && isZooKeeperError(error, 'ZK_NO_NODE')) {
-          this.registry.move(registration, 'exist');
-        } else this.registry.remove(registration);
-      },
-      sent: (reply) => {
-        if (until) this.takeBackOn(until, registration, reply);
+      settled: (op, error) => this.settle(registration, op, error),
+      sent: () => {
+        if (until?.aborted) this.takeBack(registration);
       },
       discard: () => this.registry.remove(registration),
     };
@@ -113,28 +109,49 @@ export class SessionWatches {
     this.registry.clear();
   }
 
+  private settle(registration: Registration, op: OpCode, error: unknown): void {
+    registration.asking = false;
+    const refused = error instanceof ZooKeeperError;
+    // `exists` on a missing node arms a watch all the same: for its creation.
+    const absent = refused && error.code === 'ZK_NO_NODE' && op === OpCode.exists;
+    if (absent) this.registry.move(registration, 'exist');
+    if (error === undefined || absent) {
+      // Taken back meanwhile, or an event of an earlier watch has used it up: the server has it all the same.
+      if (!this.registry.holds(registration)) this.forget(registration);
+    } else if (refused) {
+      this.registry.remove(registration);
+      if (registration.inherits) this.forget(registration);
+    }
+    // The caller gave up, which does not keep the server from arming it.
+    else this.takeBack(registration);
+  }
+
   /**
-   * Takes one watch back, at the server too when it was the last of its kind there. Never fails: what the server does not hear of
-   * now, it learns with the next connection.
+   * Takes one watch back, at the server too when it was the last of its kind there; while it is not known whether the server has it,
+   * as soon as that is. Never fails: what the server does not hear of now, it learns with the next connection.
    */
   private takeBack(registration: Registration): void {
     if (!this.registry.remove(registration)) return;
-    const { kind, path } = registration;
+    if (!registration.asking) this.forget(registration);
+  }
+
+  /** Has the server forget a watch that nobody here waits for any more. */
+  private forget({ kind, path }: Registration): void {
     const type = TYPE_OF[kind];
-    if (this.registry.has(path, KINDS_OF[type])) return;
+    const others = this.registry.at(path, KINDS_OF[type]);
+    // They may turn out not to be armed themselves.
+    for (const other of others) other.inherits = true;
+    if (others.length > 0) return;
     // It may just have fired.
     this.ask(removeWatches(path, type))?.catch((error: unknown) =>
       this.logger?.debug({ err: error, path }, 'watch not removed'),
     );
   }
 
-  private takeBackOn(until: AbortSignal, registration: Registration, asked: Promise<unknown>): void {
+  private takeBackOn(until: AbortSignal, registration: Registration): void {
     const takeBack = () => this.takeBack(registration);
-    if (until.aborted) return takeBack();
     until.addEventListener('abort', takeBack, { once: true });
-    const forget = () => until.removeEventListener('abort', takeBack);
-    registration.onGone = forget;
-    asked.catch(forget);
+    registration.onGone = () => until.removeEventListener('abort', takeBack);
   }
 }
 

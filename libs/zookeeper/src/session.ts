@@ -125,7 +125,7 @@ export class Session {
     else if (this.connection) this.connection.send(call as Call);
     else this.waiting.add(call as Call, this.negotiatedTimeoutMs);
     if (signal) call.abortWith(signal);
-    armed?.sent(call.promise);
+    armed?.sent();
     return call.promise;
   }
 
@@ -152,7 +152,7 @@ export class Session {
   }
 
   private askNow(request: Request<unknown>): Promise<unknown> | undefined {
-    if (!this.connection) return undefined;
+    if (!this.connection?.isOpen) return undefined;
     const call = new Call(request);
     this.connection.send(call);
     return call.promise;
@@ -172,10 +172,10 @@ export class Session {
       const call = closeSessionCall();
       connection.send(call as Call);
       // The server may drop the connection instead of answering: both mean that it got the request.
-      await Promise.race([
-        call.promise.catch(() => undefined),
-        sleep(CLOSE_TIMEOUT_MS, undefined, this.o.clock),
-      ]);
+      const answered = call.promise.catch(() => undefined);
+      const late = this.o.clock.after(CLOSE_TIMEOUT_MS, () => call.fail(new ZooKeeperError('ZK_CLOSED')));
+      await answered;
+      late.cancel();
     }
     this.stop('the client was closed');
   }
@@ -206,7 +206,7 @@ export class Session {
       try {
         const established = await openConnection(this.o.hosts.next(), hello, {
           timeoutMs: this.attemptTimeoutMs(),
-          tls: this.o.tls,
+          dial: this.o.dial,
           clock: this.o.clock,
           signal: AbortSignal.any([this.attempt.signal, this.stopped.signal]),
         });
@@ -281,6 +281,7 @@ export class Session {
       this.failure = error;
       connection.close('SASL failed', error);
     }
+    // It may have broken meanwhile: what was sent on it then would wait for ever.
     if (!over.signal.aborted) {
       this.restore(connection, { newSession, readOnly });
       if (readOnly) await this.seekReadWrite(connection, over.signal);
@@ -290,10 +291,10 @@ export class Session {
 
   /** Leaves a read-only server as soon as another takes writes. */
   private async seekReadWrite(connection: Connection, signal: AbortSignal): Promise<void> {
-    const { hosts, tls, clock, logger } = this.o;
+    const { hosts, dial, clock, logger } = this.o;
     const found = await findReadWrite({
       hosts,
-      tls,
+      dial,
       clock,
       logger,
       signal,

@@ -48,6 +48,7 @@ export class SubtreeCache {
     this.o = o;
     this.reconciler = new Reconciler((signal) => this.refresh(signal), {
       onError: (error) => this.o.logger?.debug({ err: error, path: root }, 'reading the subtree failed'),
+      clock: zk.clock,
     });
   }
 

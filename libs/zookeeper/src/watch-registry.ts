@@ -29,6 +29,10 @@ export interface Registration {
   kind: WatchKind;
   readonly path: string;
   readonly listener: (event: WatchEvent) => void;
+  /** While it is not known whether the server has armed it. */
+  asking?: boolean;
+  /** Another one of its kind was taken back, which the server was not told because of this one. */
+  inherits?: boolean;
   /** Called when it has fired for the last time or was taken out. */
   onGone?: () => void;
 }
@@ -60,7 +64,7 @@ export class WatchRegistry {
   }
 
   add(kind: WatchKind, path: string, listener: (event: WatchEvent) => void): Registration {
-    const registration = { kind, path, listener };
+    const registration: Registration = { kind, path, listener };
     this.insert(registration);
     return registration;
   }
@@ -84,9 +88,14 @@ export class WatchRegistry {
     this.insert(registration);
   }
 
-  /** Whether a watch of one of the kinds waits at the path. */
-  has(path: string, kinds: readonly WatchKind[]): boolean {
-    return kinds.some((kind) => this.byKind[kind].has(path));
+  /** Whether the watch still waits. */
+  holds(registration: Registration): boolean {
+    return this.byKind[registration.kind].get(registration.path)?.has(registration) ?? false;
+  }
+
+  /** The watches of the kinds that wait at the path. */
+  at(path: string, kinds: readonly WatchKind[]): Registration[] {
+    return kinds.flatMap((kind) => [...(this.byKind[kind].get(path) ?? [])]);
   }
 
   /** Takes out all watches of the kinds at the path. */
@@ -133,14 +142,15 @@ export class WatchRegistry {
   }
 
   /**
-   * The watched paths in batches whose encoded paths stay within `maxBytes` each; for a new session those of persistent watches, since
-   * whoever waits with a one-shot one for that session arms it with the request that waits.
+   * The watched paths in batches whose encoded paths stay within `maxBytes` each, without those that a request that waits will arm; for a
+   * new session those of persistent watches.
    */
   *batches(maxBytes: number, newSession = false): Generator<WatchBatch> {
     let batch = emptyBatch();
     let bytes = 0;
     for (const kind of newSession ? LASTING : [...ONE_SHOT, ...LASTING]) {
-      for (const path of this.byKind[kind].keys()) {
+      for (const [path, registrations] of this.byKind[kind]) {
+        if ([...registrations].every(({ asking }) => asking)) continue;
         const size = 4 + Buffer.byteLength(path);
         if (bytes > 0 && bytes + size > maxBytes) {
           yield batch;

@@ -1,5 +1,6 @@
 import {
   abortError,
+  type Clock,
   FlashmeshError,
   messageOf,
   requirePositiveInteger,
@@ -8,6 +9,7 @@ import {
   within,
 } from '@flashmesh/core';
 import type { Request } from './call.ts';
+import { dialTcp } from './dial.ts';
 import { isZooKeeperError, ZooKeeperError } from './errors.ts';
 import { HostList, parseServers } from './host-list.ts';
 import { OpCode } from './op-codes.ts';
@@ -43,11 +45,14 @@ const CONFIG_PATH = '/zookeeper/config';
  * {@link ZooKeeperError}, or the reason of the caller's signal.
  */
 export class ZooKeeper {
+  /** By which it measures time; what is built on this client measures by the same. */
+  readonly clock: Clock;
   private readonly session: Session;
   private readonly chroot: Chroot;
   private readonly defaultAcl: readonly Acl[];
 
-  private constructor(session: Session, chroot: Chroot, defaultAcl: readonly Acl[]) {
+  private constructor(session: Session, chroot: Chroot, defaultAcl: readonly Acl[], clock: Clock) {
+    this.clock = clock;
     this.session = session;
     this.chroot = chroot;
     this.defaultAcl = defaultAcl;
@@ -73,14 +78,14 @@ export class ZooKeeper {
       readOnly: o.readOnly ?? false,
       maxInFlight: requirePositiveInteger('maxInFlight', o.maxInFlight ?? 1000),
       resume: o.session,
-      tls: o.tls,
+      dial: o.dial ?? dialTcp(o.tls),
       auth: o.auth,
       sasl: o.sasl,
       clock,
       random,
       logger: o.logger,
     });
-    const zk = new ZooKeeper(session, new Chroot(chroot), o.auth ? CREATOR_ALL_ACL : OPEN_ACL);
+    const zk = new ZooKeeper(session, new Chroot(chroot), o.auth ? CREATOR_ALL_ACL : OPEN_ACL, clock);
     session.start();
     try {
       await within(
