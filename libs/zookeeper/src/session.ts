@@ -167,11 +167,7 @@ export class Session {
     const registration = watch && this.watches.add(watch.kind, watch.path, watch.listener);
     let call: Call<T>;
     try {
-      const onSettled = (error: unknown) => {
-        request.onSettled?.(error);
-        this.settleWatch(registration, request, error);
-      };
-      call = new Call({ ...request, onSettled });
+      call = new Call(registration ? this.settling(request, registration) : request);
     } catch (error) {
       if (registration) this.watches.remove(registration);
       throw error;
@@ -452,12 +448,17 @@ export class Session {
     return this.o.connectTimeoutMs ?? this.negotiatedTimeoutMs / Math.max(this.o.hosts.size, 3);
   }
 
-  private settleWatch(
-    registration: Registration | undefined,
-    request: Request<unknown>,
-    error: unknown,
-  ): void {
-    if (!registration || error === undefined) return;
+  /** The request, at whose end its watch is settled too. */
+  private settling<T>(request: Request<T>, registration: Registration): Request<T> {
+    const onSettled = (error: unknown) => {
+      request.onSettled?.(error);
+      this.settleWatch(registration, request, error);
+    };
+    return { ...request, onSettled };
+  }
+
+  private settleWatch(registration: Registration, request: Request<unknown>, error: unknown): void {
+    if (error === undefined) return;
     const absent = error instanceof ZooKeeperError && error.code === 'ZK_NO_NODE';
     // `exists` on a missing node arms a watch all the same: for its creation.
     if (absent && request.op === OpCode.exists) this.watches.move(registration, 'exist');
