@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { programPath } from './bundle.ts';
 import type { Programs } from './install.ts';
 import { Server } from './server.ts';
 
@@ -48,10 +48,13 @@ class Watcher {
   private readonly stopProcess: () => void;
 
   constructor(name: string, servers: string) {
-    const script = join(import.meta.dirname, 'notice.ts');
-    const child = spawn(process.execPath, [script, name, servers, String(SESSION_TIMEOUT_MS)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const child = spawn(
+      process.execPath,
+      [programPath('notice'), name, servers, String(SESSION_TIMEOUT_MS)],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
     this.stopProcess = () => void child.kill('SIGKILL');
     const [connected, lost] = [Promise.withResolvers<void>(), Promise.withResolvers<number>()];
     this.connected = connected.promise;

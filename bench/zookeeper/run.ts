@@ -4,12 +4,12 @@
  */
 import { randomUUID } from 'node:crypto';
 import { cpus } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { toTerminal as print } from '../../tools/local/progress.ts';
 import { runCommand } from '../../tools/local/run-command.ts';
 import { describeError, StackError } from '../../tools/local/stack-error.ts';
 import { StopSignals } from '../../tools/local/stop-signals.ts';
+import { bundle, programPath } from './bundle.ts';
 import { clients, NATIVE, OURS } from './clients.ts';
 import { install, peerVersion, type Programs } from './install.ts';
 import type { HandOvers } from './lock.ts';
@@ -34,6 +34,7 @@ const scale = Number(values.scale);
 
 async function main(signal: AbortSignal): Promise<void> {
   const programs = await install(print, signal);
+  await bundle();
   if (programs.nativeFault !== undefined)
     print(`${NATIVE} is left out, it cannot be compiled here: ${programs.nativeFault}`);
   const names = Object.keys(clients).filter((name) => name !== NATIVE || programs.nativeFault === undefined);
@@ -93,11 +94,7 @@ async function compareClients(
   signal: AbortSignal,
 ): Promise<Row[]> {
   const results = await interleaved(names, (name) =>
-    jsonOf<Measured>(
-      process.execPath,
-      [join(import.meta.dirname, 'measure.ts'), name, servers, String(scale)],
-      signal,
-    ),
+    jsonOf<Measured>(process.execPath, [programPath('measure'), name, servers, String(scale)], signal),
   );
   const row = (what: string, better: Row['better'], value: (measured: Measured) => number): Row => ({
     what,
@@ -151,7 +148,7 @@ async function compareLocks(
   const ours = (path: string, count: number) =>
     jsonOf<HandOvers>(
       process.execPath,
-      [join(import.meta.dirname, 'lock.ts'), servers, path, String(count), ...times],
+      [programPath('lock'), servers, path, String(count), ...times],
       signal,
     );
   const subjects: Record<string, (path: string) => Promise<HandOvers[]>> = {
