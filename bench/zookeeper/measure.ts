@@ -1,74 +1,108 @@
-/** One client in a process of its own: `node measure.ts CLIENT SERVERS`; one JSON object on stdout. */
+/**
+ * One client in a process of its own: `node measure.ts CLIENT SERVERS SCALE`; the counts below are multiplied by SCALE. One JSON
+ * object, a {@link Measured}, on the last line of standard output.
+ */
 import { randomUUID } from 'node:crypto';
-import { type BenchClient, makers } from './client.ts';
+import { type BenchClient, connect } from './clients.ts';
 
-const [name = '', servers = ''] = process.argv.slice(2);
+/** What a run of one workload came to. */
+export interface Rate {
+  readonly perSecond: number;
+  /** User and system time of the whole process, microseconds for each operation. */
+  readonly cpuUs: number;
+}
+
+export interface Measured {
+  readonly sequentialGet: Rate;
+  readonly parallelGet: Rate;
+  readonly createDelete: Rate;
+  readonly watches: Rate;
+  readonly rssBytes: number;
+}
+
+const SESSION_TIMEOUT_MS = 30_000;
+const IN_FLIGHT = 64;
+const KIB = Buffer.alloc(1024, 7);
+const COUNTS = {
+  warmUp: 30_000,
+  sequentialGet: 10_000,
+  parallelGet: 100_000,
+  createDelete: 10_000,
+  watches: 10_000,
+};
+
+const [name = '', servers = '', scale = '1'] = process.argv.slice(2);
 const base = `/bench-${randomUUID()}`;
-const kib = Buffer.alloc(1024, 7);
+const scaled = (count: number) => Math.max(IN_FLIGHT, Math.round(count * Number(scale)));
 
 async function main(): Promise<void> {
-  const client = await (makers[name] as (servers: string) => Promise<BenchClient>)(servers);
-  await client.create(base, kib);
+  const client = await connect(name, servers, SESSION_TIMEOUT_MS);
+  await client.create(base, KIB);
+  const get = () => client.get(base);
   // Compiled before it counts.
-  await inFlight(64, 20_000, () => client.get(base));
-  const result = {
-    sequentialGet: await rate(3000, (count) => inFlight(1, count, () => client.get(base))),
-    get64: await rate(60_000, (count) => inFlight(64, count, () => client.get(base))),
-    createDelete: await rate(3000, async (count) => {
-      let next = 0;
-      await inFlight(16, count / 2, async () => {
-        const path = `${base}/n${next++}`;
-        await client.create(path, kib);
-        await client.remove(path);
-      });
-    }),
-    watches: await rate(10_000, (count) => watches(client, count)),
-    rssMb: Math.round(process.memoryUsage().rss / 1e6),
+  await inFlight(IN_FLIGHT, scaled(COUNTS.warmUp), get);
+  await createAndDelete(client, scaled(COUNTS.warmUp) / 10);
+  const measured: Measured = {
+    sequentialGet: await rate(scaled(COUNTS.sequentialGet), (count) => inFlight(1, count, get)),
+    parallelGet: await rate(scaled(COUNTS.parallelGet), (count) => inFlight(IN_FLIGHT, count, get)),
+    createDelete: await rate(scaled(COUNTS.createDelete), (count) => createAndDelete(client, count)),
+    watches: await watches(client, scaled(COUNTS.watches)),
+    rssBytes: process.memoryUsage().rss,
   };
-  process.stdout.write(`${JSON.stringify(result)}\n`);
+  await client.remove(base);
+  process.stdout.write(`${JSON.stringify(measured)}\n`);
   await client.close();
   process.exit(0);
 }
 
-/** Operations a second, and CPU time of this process for each in microseconds. */
-async function rate(
-  count: number,
-  run: (count: number) => Promise<void>,
-): Promise<{ perSecond: number; cpu: number }> {
+async function rate(count: number, run: (count: number) => Promise<void>): Promise<Rate> {
   const cpu = process.cpuUsage();
   const from = performance.now();
   await run(count);
   const seconds = (performance.now() - from) / 1000;
   const { user, system } = process.cpuUsage(cpu);
-  return { perSecond: Math.round(count / seconds), cpu: Math.round(((user + system) / count) * 10) / 10 };
+  return { perSecond: count / seconds, cpuUs: (user + system) / count };
 }
 
-async function inFlight(width: number, count: number, run: () => Promise<unknown>): Promise<void> {
-  let left = count;
+async function inFlight(
+  width: number,
+  count: number,
+  run: (index: number) => Promise<unknown>,
+): Promise<void> {
+  let next = 0;
   const lane = async () => {
-    while (left-- > 0) await run();
+    while (next < count) await run(next++);
   };
   await Promise.all(Array.from({ length: width }, lane));
 }
 
-/** So many watches on as many nodes are armed and fired by another change each. */
-async function watches(client: BenchClient, count: number): Promise<void> {
-  const paths = Array.from({ length: count }, (_, i) => `${base}/w${i}`);
-  let at = 0;
-  await inFlight(64, count, () => client.create(paths[at++] as string, Buffer.alloc(0)));
-  let fired = 0;
-  const all = Promise.withResolvers<void>();
-  at = 0;
-  await inFlight(64, count, () =>
-    client.watch(paths[at++] as string, () => {
-      if (++fired === count) all.resolve();
-    }),
-  );
-  at = 0;
-  await inFlight(64, count, () => client.set(paths[at++] as string, kib));
-  await all.promise;
-  at = 0;
-  await inFlight(64, count, () => client.remove(paths[at++] as string));
+/** A create, and when that is answered a delete, is two operations. */
+function createAndDelete(client: BenchClient, operations: number): Promise<void> {
+  return inFlight(IN_FLIGHT, operations / 2, async (index) => {
+    const path = `${base}/n${index}`;
+    await client.create(path, KIB);
+    await client.remove(path);
+  });
+}
+
+/** A watch on each of so many nodes is armed by a get and fired by a set: what these and the event take, for each watch. */
+async function watches(client: BenchClient, count: number): Promise<Rate> {
+  const pathOf = (index: number) => `${base}/w${index}`;
+  await inFlight(IN_FLIGHT, count, (index) => client.create(pathOf(index), KIB));
+  const result = await rate(count, async () => {
+    const fired = new Array<number>(count).fill(0);
+    let left = count;
+    const all = Promise.withResolvers<void>();
+    const onEvent = (index: number) => {
+      if (fired[index]++ > 0) all.reject(new Error(`the watch of ${pathOf(index)} fired twice`));
+      if (--left === 0) all.resolve();
+    };
+    await inFlight(IN_FLIGHT, count, (index) => client.watch(pathOf(index), () => onEvent(index)));
+    await inFlight(IN_FLIGHT, count, (index) => client.set(pathOf(index), KIB));
+    await all.promise;
+  });
+  await inFlight(IN_FLIGHT, count, (index) => client.remove(pathOf(index)));
+  return result;
 }
 
 await main();

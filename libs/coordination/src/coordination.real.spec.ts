@@ -6,6 +6,32 @@ import { eventually, killSession, pause } from './spec-support.ts';
 
 const servers = process.env.ZOOKEEPER ?? '127.0.0.1:2181';
 
+/** A way to the server that can be cut, and told to keep the replies to itself. */
+async function openWay() {
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const [host, port] = servers.split(/[,:/]/) as [string, string];
+    const upstream = connectSocket({ host, port: Number(port) });
+    client.on('data', (chunk) => upstream.write(chunk));
+    upstream.on('data', (chunk) => way.deaf || client.write(chunk));
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => (client.destroy(), upstream.destroy()));
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const way = {
+    deaf: false,
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    cut() {
+      for (const socket of sockets) socket.destroy();
+    },
+    close: () => new Promise((resolve) => server.close(resolve)),
+  };
+  return way;
+}
+
 describe('coordination, real server', () => {
   let clients: ZooKeeper[];
   let path: string;
@@ -68,32 +94,40 @@ describe('coordination, real server', () => {
   it('finds its node again when the reply to the create was lost', async () => {
     const admin = await connect();
     await admin.mkdirp(path);
-    // A way to the server that can be told to keep the replies to itself.
-    let deaf = false;
-    const sockets = new Set<Socket>();
-    const way = createServer((client) => {
-      const [host, port] = servers.split(/[,:/]/) as [string, string];
-      const upstream = connectSocket({ host, port: Number(port) });
-      client.on('data', (chunk) => upstream.write(chunk));
-      upstream.on('data', (chunk) => deaf || client.write(chunk));
-      for (const socket of [client, upstream]) {
-        sockets.add(socket);
-        socket.on('error', () => undefined);
-        socket.on('close', () => (client.destroy(), upstream.destroy()));
-      }
-    });
-    await new Promise<void>((resolve) => way.listen(0, '127.0.0.1', resolve));
-    const zk = await ZooKeeper.connect({ servers: `127.0.0.1:${(way.address() as AddressInfo).port}` });
-    deaf = true;
+    const way = await openWay();
+    const zk = await ZooKeeper.connect({ servers: way.address });
+    way.deaf = true;
     const acquiring = new Lock(zk, path).acquire({ timeoutMs: 5000 });
     await eventually(async () => (await admin.children(path)).length === 1);
-    deaf = false;
-    for (const socket of sockets) socket.destroy();
+    way.deaf = false;
+    way.cut();
     const handle = await acquiring;
     expect(await admin.children(path)).toHaveLength(1);
     await handle.release();
     await zk.close();
-    await new Promise((resolve) => way.close(resolve));
+    await way.close();
+  });
+
+  it('lets one in whose connection broke while it waited, and still watches its node', async () => {
+    const holder = await connect();
+    const held = await new Lock(holder, path).acquire();
+    const way = await openWay();
+    const waiter = await ZooKeeper.connect({ servers: way.address });
+    const states: string[] = [];
+    waiter.onState(({ name }) => states.push(name));
+    const waiting = new Lock(waiter, path).acquire();
+    await eventually(async () => (await holder.children(path)).length === 2);
+    way.cut();
+    await eventually(() => states.join() === 'suspended,connected');
+    await held.release();
+    const handle = await waiting;
+    expect([handle.signal.aborted, handle.isHeld()]).toEqual([false, true]);
+    await holder.delete(handle.path);
+    await eventually(() => handle.signal.aborted);
+    await handle.release();
+    await eventually(() => waiter.watchCount === 0);
+    await waiter.close();
+    await way.close();
   });
 
   it('takes the lock from a lost session, and says so to its holder', async () => {

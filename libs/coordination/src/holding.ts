@@ -39,11 +39,32 @@ export interface Holding {
   release(): Promise<void>;
 }
 
+/** @internal The own node under watch: what is held by virtue of it ends with it. */
+export interface OwnWatch {
+  /** Of the {@link Holding} to be; aborts from the very start as soon as that would not be certain. */
+  readonly signal: AbortSignal;
+  /** Resolves when the server watches. Rejects with what reading the own node threw. */
+  readonly holding: Promise<Holding>;
+  /** Gives the watch up where nothing came to be held. */
+  end(why: string): void;
+}
+
 /** The holding, or `undefined` when it is not certain at this very moment. @throws what reading the own node throws. */
 export async function hold(zk: ZooKeeper, node: OwnNode, signal?: AbortSignal): Promise<Holding | undefined> {
-  const { path, owner, czxid } = node;
+  const own = watchOwn(zk, node, signal);
+  const holding = await own.holding;
+  return own.signal.aborted ? undefined : holding;
+}
+
+/** @internal Begins to watch the own node; the question leaves together with whatever else is asked in the same turn. */
+export function watchOwn(zk: ZooKeeper, node: OwnNode, signal?: AbortSignal): OwnWatch {
+  const { path, owner } = node;
   const ended = new AbortController();
-  const end = (why: string) => ended.abort(new FlashmeshError('aborted', 'NOT_HELD', why));
+  const unwatched = new AbortController();
+  const end = (why: string) => {
+    ended.abort(new FlashmeshError('aborted', 'NOT_HELD', why));
+    unwatched.abort();
+  };
   // A server without a quorum does not know whether the session lives: nothing is held there.
   const isCertain = (state: ConnectionState) =>
     state.name === 'connected' && state.sessionId === owner && !state.readOnly;
@@ -52,22 +73,32 @@ export async function hold(zk: ZooKeeper, node: OwnNode, signal?: AbortSignal): 
   });
   ended.signal.addEventListener('abort', stopOnState, { once: true });
   const watch = (event: WatchEvent) => {
-    if (event.type === 'changed') rearm().catch(() => end('the own node could not be read'));
+    if (event.type === 'changed') look().catch(() => end('the own node could not be read'));
     else end(`the own node saw: ${event.type}`);
   };
-  const rearm = async () => {
-    const stat = await zk.exists(path, { watch, watchUntil: ended.signal, signal });
+  const look = async (until?: AbortSignal) => {
+    const stat = await zk.exists(path, { watch, watchUntil: unwatched.signal, signal: until });
     if (!stat || !isCertain(zk.state)) end('the own node is gone');
   };
-  let ensemble: string;
-  try {
-    ensemble = await ensembleOf(zk);
-    await rearm();
-  } catch (error) {
-    end('the own node could not be read');
-    throw error;
-  }
-  if (ended.signal.aborted) return undefined;
+  const begin = async () => {
+    try {
+      const [ensemble] = await Promise.all([ensembleOf(zk), look(signal)]);
+      return holdingOf(zk, node, ensemble, ended, unwatched);
+    } catch (error) {
+      end('the own node could not be read');
+      throw error;
+    }
+  };
+  return { signal: ended.signal, holding: begin(), end };
+}
+
+function holdingOf(
+  zk: ZooKeeper,
+  { path, owner, czxid }: OwnNode,
+  ensemble: string,
+  ended: AbortController,
+  unwatched: AbortController,
+): Holding {
   const isHeld = () => !ended.signal.aborted && zk.sessionId === owner && zk.aliveForMs > 0;
   let leaving: Promise<void> | undefined;
   return {
@@ -90,8 +121,9 @@ export async function hold(zk: ZooKeeper, node: OwnNode, signal?: AbortSignal): 
       }
     },
     release() {
-      end('it was released');
-      leaving ??= guaranteedDelete(zk, path, owner);
+      ended.abort(new FlashmeshError('aborted', 'NOT_HELD', 'it was released'));
+      // The watch goes with the node: only where that stays is there one to be taken back.
+      leaving ??= guaranteedDelete(zk, path, owner).finally(() => unwatched.abort());
       return leaving;
     },
   };

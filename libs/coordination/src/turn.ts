@@ -1,7 +1,7 @@
 import { abortError, throwIfAborted } from '@flashmesh/core';
 import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
 import { guaranteedDelete } from './guaranteed-delete.ts';
-import { hold, type Holding } from './holding.ts';
+import { type Holding, type OwnWatch, watchOwn } from './holding.ts';
 import { type OwnNode, protectedCreate } from './protected-create.ts';
 import { inSequence } from './sequence.ts';
 import { untilGone } from './wait-for.ts';
@@ -84,22 +84,30 @@ async function advance(
   signal?: AbortSignal,
 ): Promise<Holding | 'not yet' | undefined> {
   const behind = line.behind ?? theOneBefore;
-  for (;;) {
-    // Outside the try: when no connection will come any more, that is the answer.
-    await zk.writable(signal);
-    try {
-      if (zk.sessionId !== node.owner) return undefined;
-      const names = inSequence(await zk.children(line.path, { signal }));
-      if (!names.includes(node.name)) return undefined;
-      const before = behind(names, node.name);
-      if (before === undefined) {
-        const held = await hold(zk, node, signal);
-        if (held) return held;
-      } else if (line.wait === false) return 'not yet';
-      else await untilGone(zk, joinPath(line.path, before), signal);
-    } catch (error) {
-      if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED')) throw error;
+  let own: OwnWatch | undefined;
+  let held: Holding | undefined;
+  try {
+    for (;;) {
+      // Outside the try: when no connection will come any more, that is the answer.
+      await zk.writable(signal);
+      try {
+        if (zk.sessionId !== node.owner) return undefined;
+        // Asked for together with the line, so that nothing is left to ask for when it is one's turn.
+        if (!own || own.signal.aborted) own = watchOwn(zk, node, signal);
+        const [children, holding] = await Promise.all([zk.children(line.path, { signal }), own.holding]);
+        const names = inSequence(children);
+        if (!names.includes(node.name)) return undefined;
+        const before = behind(names, node.name);
+        if (before === undefined) {
+          if (!own.signal.aborted) return (held = holding);
+        } else if (line.wait === false) return 'not yet';
+        else await untilGone(zk, joinPath(line.path, before), signal);
+      } catch (error) {
+        if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED')) throw error;
+      }
     }
+  } finally {
+    if (!held) own?.end('nothing came to be held');
   }
 }
 

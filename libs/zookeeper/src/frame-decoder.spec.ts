@@ -39,6 +39,15 @@ describe('jute and frames', () => {
     expect(third.vector((reader) => reader.ustring())).toEqual(['a', 'b']);
   });
 
+  it.each([0n, 1n, -1n, 2n ** 32n - 1n, 2n ** 32n, 1_700_000_000_123n, -(2n ** 40n) - 5n])(
+    'reads the long %d, also as a number',
+    (value) => {
+      const bytes = new JuteWriter().long(value).long(value).finish().subarray(4);
+      const reader = new JuteReader(bytes);
+      expect([reader.long(), reader.safeLong()]).toEqual([value, Number(value)]);
+    },
+  );
+
   it('refuses frames that are too long, and reads beyond the end', () => {
     const decoder = new FrameDecoder(10);
     expect(() => decoder.push(stream, () => undefined)).toThrow(

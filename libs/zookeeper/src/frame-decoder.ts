@@ -32,17 +32,19 @@ export class FrameDecoder {
         onFrame(frame);
         continue;
       }
-      const copied = chunk.copy(
-        this.prefix,
-        this.prefixFilled,
-        offset,
-        offset + PREFIX_BYTES - this.prefixFilled,
-      );
-      offset += copied;
-      this.prefixFilled += copied;
-      if (this.prefixFilled < PREFIX_BYTES) return;
-      this.prefixFilled = 0;
-      const length = this.prefix.readInt32BE(0);
+      let length: number;
+      if (this.prefixFilled === 0 && chunk.length - offset >= PREFIX_BYTES) {
+        length = chunk.readInt32BE(offset);
+        offset += PREFIX_BYTES;
+      } else {
+        const end = offset + PREFIX_BYTES - this.prefixFilled;
+        const copied = chunk.copy(this.prefix, this.prefixFilled, offset, end);
+        offset += copied;
+        this.prefixFilled += copied;
+        if (this.prefixFilled < PREFIX_BYTES) return;
+        this.prefixFilled = 0;
+        length = this.prefix.readInt32BE(0);
+      }
       if (length < 0 || length > this.maxBytes) {
         throw new ZooKeeperError(
           'ZK_FRAME_TOO_LARGE',

@@ -1,5 +1,8 @@
 import { ZooKeeperError } from './errors.ts';
 
+/** Where the two halves of a long are put together: one allocation, where `Buffer.readBigInt64BE` makes several. */
+const scratch = new DataView(new ArrayBuffer(8));
+
 /**
  * Reads jute records from one frame without copying: buffers that it returns are views of the frame.
  * Every read is bounds-checked and throws `ZK_MARSHALLING_ERROR` on a frame that is too short or makes no sense.
@@ -22,7 +25,16 @@ export class JuteReader {
   }
 
   long(): bigint {
-    return this.bytes.readBigInt64BE(this.advance(8));
+    const start = this.advance(8);
+    scratch.setInt32(0, this.bytes.readInt32BE(start));
+    scratch.setInt32(4, this.bytes.readInt32BE(start + 4));
+    return scratch.getBigInt64(0);
+  }
+
+  /** A long that is known to be a safe integer, such as a time in milliseconds. */
+  safeLong(): number {
+    const start = this.advance(8);
+    return this.bytes.readInt32BE(start) * 2 ** 32 + this.bytes.readUInt32BE(start + 4);
   }
 
   bool(): boolean {

@@ -20,6 +20,8 @@ function faultOf(path: string): string | undefined {
   if (/[\u0000-\u001f\u007f-\u009f\ud800-\uf8ff\ufff0-\uffff]/.test(path)) {
     return 'a path has only printable characters';
   }
+  // Each path of each request comes by here: the parts are looked at one by one only to name the fault.
+  if (!/\/(?:\.\.?)?(?:\/|$)/.test(path)) return undefined;
   const parts = path.slice(1).split('/');
   if (parts.includes('')) return 'a path has no empty part';
   if (parts.includes('.') || parts.includes('..')) return 'a path has no relative part';

@@ -105,8 +105,8 @@ export function readStat(reader: JuteReader): Stat {
   return {
     czxid: reader.long(),
     mzxid: reader.long(),
-    ctime: Number(reader.long()),
-    mtime: Number(reader.long()),
+    ctime: reader.safeLong(),
+    mtime: reader.safeLong(),
     version: reader.int(),
     cversion: reader.int(),
     aversion: reader.int(),

@@ -10,7 +10,7 @@ import { findReadWrite } from './read-write-search.ts';
 import { removeWatches, type WatcherType } from './requests.ts';
 import { SessionAuth } from './session-auth.ts';
 import type { SessionCredentials, SessionOptions } from './session-options.ts';
-import { SessionWatches, type Watch } from './session-watches.ts';
+import { type ArmedWatch, SessionWatches, type Watch } from './session-watches.ts';
 import type { ConnectionState, LossReason } from './state.ts';
 import { WaitingCalls } from './waiting-calls.ts';
 import type { Registration } from './watch-registry.ts';
@@ -111,11 +111,7 @@ export class Session {
     const armed = watch && this.watches.arm(watch);
     let call: Call<T>;
     try {
-      const onSettled = (error: unknown) => {
-        request.onSettled?.(error);
-        armed?.settled(request.op, error);
-      };
-      call = new Call({ ...request, onSettled });
+      call = new Call(armed ? settling(request, armed) : request);
     } catch (error) {
       armed?.discard();
       throw error;
@@ -385,4 +381,13 @@ export class Session {
       if (this.current === state) deliver(listener, state);
     }
   }
+}
+
+/** The request, at whose end its watch is settled too. */
+function settling<T>(request: Request<T>, armed: ArmedWatch): Request<T> {
+  const onSettled = (error: unknown) => {
+    request.onSettled?.(error);
+    armed.settled(request.op, error);
+  };
+  return { ...request, onSettled };
 }

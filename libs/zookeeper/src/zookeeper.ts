@@ -327,7 +327,9 @@ export class ZooKeeper {
 
   /** The ensemble's configuration: its servers, one a line, and its version. */
   getConfig(o: ReadOptions = {}): Promise<{ data: Buffer; stat: Stat }> {
-    return this.at('get', CONFIG_PATH, CONFIG_PATH, o, (at) => requests.get(at, o.watch !== undefined));
+    return rejecting(() =>
+      this.at('get', CONFIG_PATH, CONFIG_PATH, o, (at) => requests.get(at, o.watch !== undefined)),
+    );
   }
 
   /**
@@ -398,15 +400,16 @@ export class ZooKeeper {
     return { ...requests.create({ at, data, mode, acl, ttlMs }), path: at };
   }
 
-  /** Translates the path. Async, so that every fault is a rejection. */
-  private async call<T>(
+  /** Translates the path. Every fault is a rejection. */
+  private call<T>(
     operation: string,
     path: string,
     o: ReadOptions,
     requestAt: (at: string) => Request<T>,
     watch?: Omit<Watch, 'path'>,
   ): Promise<T> {
-    return this.at(operation, path, this.chroot.toServer(path), o, requestAt, watch);
+    // Not an async function: on the hot path each promise around a promise is felt.
+    return rejecting(() => this.at(operation, path, this.chroot.toServer(path), o, requestAt, watch));
   }
 
   /** Traces, and arms the watch. */
@@ -429,7 +432,7 @@ export class ZooKeeper {
       listener: (event) =>
         watch.listener({ ...event, path: event.path === at ? path : this.chroot.toCaller(event.path) }),
     };
-    return traced(operation, path, async () => {
+    return traced(operation, path, () => {
       const reply = this.session.request(request, o.signal, armed);
       return request.recover ? reply.catch(request.recover) : reply;
     });
@@ -440,6 +443,15 @@ export class ZooKeeper {
     throwIfAborted(o.signal);
     const asked = request();
     return traced(operation, asked.path ?? '', () => this.session.request(asked, o.signal));
+  }
+}
+
+/** What `run` throws, as a rejection. */
+function rejecting<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return run();
+  } catch (error) {
+    return Promise.reject(error);
   }
 }
 

@@ -1,4 +1,4 @@
-/** What the bench asks of a client: the same for each. */
+/** What the bench asks of a client: the same of each. */
 export interface BenchClient {
   create(path: string, data: Buffer): Promise<unknown>;
   get(path: string): Promise<unknown>;
@@ -6,26 +6,35 @@ export interface BenchClient {
   watch(path: string, fired: () => void): Promise<unknown>;
   set(path: string, data: Buffer): Promise<unknown>;
   remove(path: string): Promise<unknown>;
+  /** Calls `listener` when the client says that its connection is gone, or its session. */
+  onLost(listener: () => void): void;
   close(): Promise<unknown> | void;
 }
 
-export const makers: Readonly<Record<string, (servers: string) => Promise<BenchClient>>> = {
-  '@flashmesh/zookeeper': async (servers) => {
+/** Opens a session with a timeout of that many milliseconds, in the way that the client's own manual shows. */
+type Connect = (servers: string, sessionTimeoutMs: number) => Promise<BenchClient>;
+
+export const OURS = '@flashmesh/zookeeper';
+export const NATIVE = 'zookeeper';
+
+export const clients: Readonly<Record<string, Connect>> = {
+  [OURS]: async (servers, sessionTimeoutMs) => {
     const { ZooKeeper } = await import('../../libs/zookeeper/src/index.ts');
-    const zk = await ZooKeeper.connect({ servers, sessionTimeoutMs: 30_000 });
+    const zk = await ZooKeeper.connect({ servers, sessionTimeoutMs });
     return {
       create: (path, data) => zk.create(path, data),
       get: (path) => zk.get(path),
       watch: (path, fired) => zk.get(path, { watch: fired }),
       set: (path, data) => zk.set(path, data),
       remove: (path) => zk.delete(path),
+      onLost: (listener) => void zk.onState(({ name }) => name !== 'connected' && listener()),
       close: () => zk.close(),
     };
   },
 
-  'node-zookeeper-client': async (servers) => {
+  'node-zookeeper-client': async (servers, sessionTimeoutMs) => {
     const { default: zookeeper } = await import('node-zookeeper-client');
-    const zk = zookeeper.createClient(servers, { sessionTimeout: 30_000 });
+    const zk = zookeeper.createClient(servers, { sessionTimeout: sessionTimeoutMs });
     const connected = new Promise<void>((resolve) => zk.once('connected', resolve));
     zk.connect();
     await connected;
@@ -37,16 +46,21 @@ export const makers: Readonly<Record<string, (servers: string) => Promise<BenchC
       watch: (path, fired) => call((done) => zk.getData(path, () => fired(), done)),
       set: (path, data) => call((done) => zk.setData(path, data, -1, done)),
       remove: (path) => call((done) => zk.remove(path, -1, done)),
+      onLost: (listener) => {
+        for (const event of ['disconnected', 'expired']) zk.on(event, listener);
+      },
       close: () => zk.close(),
     };
   },
 
-  zookeeper: async (servers) => {
+  [NATIVE]: async (servers, sessionTimeoutMs) => {
     const { default: ZooKeeper } = await import('zookeeper');
     const zk = new ZooKeeper({
       connect: servers,
-      timeout: 30_000,
+      timeout: sessionTimeoutMs,
       debug_level: ZooKeeper.constants.ZOO_LOG_LEVEL_ERROR,
+      host_order_deterministic: false,
+      data_as_buffer: true,
     });
     await new Promise((resolve, reject) =>
       zk.connect({}, (error: unknown, client: unknown) => (error ? reject(error) : resolve(client))),
@@ -57,7 +71,17 @@ export const makers: Readonly<Record<string, (servers: string) => Promise<BenchC
       watch: (path, fired) => zk.w_get(path, () => fired()),
       set: (path, data) => zk.set(path, data, -1),
       remove: (path) => zk.delete_(path, -1),
+      onLost: (listener) => {
+        for (const event of ['connecting', 'close']) zk.on(event, listener);
+      },
       close: () => zk.close(),
     };
   },
 };
+
+/** The client of that name, connected. */
+export function connect(name: string, servers: string, sessionTimeoutMs: number): Promise<BenchClient> {
+  const open = clients[name];
+  if (!open) throw new RangeError(`there is no client ${name}; there are ${Object.keys(clients).join(', ')}`);
+  return open(servers, sessionTimeoutMs);
+}
