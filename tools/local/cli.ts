@@ -13,6 +13,7 @@ import { describeError, StackError } from './stack-error.ts';
 import type { AskedPorts } from './stack-ports.ts';
 import { StopSignals } from './stop-signals.ts';
 import { findJaeger } from './trace-store.ts';
+import { type ZooKeeperCount, zooKeeperCounts } from './zookeeper-servers.ts';
 
 const usage = `Usage: npm start -- [options]       the stack with a demo sale, until Ctrl-C
        npm run demo -- [options]    the stack, a rush of buyers, verification, stop
@@ -20,9 +21,11 @@ const usage = `Usage: npm start -- [options]       the stack with a demo sale, u
        node tools/local/bootstrap.mjs infra [options]    only ZooKeeper, Kafka and Redis
 
 start, infra   --fresh                throw away the data of earlier runs
+               --zookeeper 1|3        one ZooKeeper server, or an ensemble of three (1)
                --<server>-port N      gateway, zookeeper, kafka, redis, otlp, traces; else the usual or any free one
                --with-jaeger          fail where there is no Jaeger (JAEGER_BIN or PATH); one that is there is used anyway
-demo           --buyers N             how many buyers (2000)
+demo           --zookeeper 1|3        as above
+               --buyers N             how many buyers (2000)
                --stock N              how many pieces (500)
                --rate N               orders a second (500)
                --chaos a,b            faults in the middle of the rush: ${faults.join(', ')}
@@ -57,7 +60,15 @@ async function main(): Promise<number> {
       case 'start':
       case 'infra':
         noMore(rest);
-        return await serve(command, { fresh: values.fresh ?? false, ports: askedPorts(values) }, signals);
+        return await serve(
+          command,
+          {
+            fresh: values.fresh ?? false,
+            ports: askedPorts(values),
+            zooKeepers: zooKeepersOf(values.zookeeper),
+          },
+          signals,
+        );
       case 'demo':
         noMore(rest);
         return await demo(values, signals);
@@ -81,7 +92,7 @@ async function main(): Promise<number> {
 /** `start` and `infra`: runs until a signal, or until a server dies. */
 async function serve(
   command: 'start' | 'infra',
-  o: { fresh: boolean; ports: AskedPorts },
+  o: { fresh: boolean; ports: AskedPorts; zooKeepers: ZooKeeperCount },
   signals: StopSignals,
 ): Promise<number> {
   const started = performance.now();
@@ -91,6 +102,7 @@ async function serve(
     apps: withApps,
     fresh: o.fresh,
     ports: o.ports,
+    zooKeepers: o.zooKeepers,
     print,
     signal: signals.signal,
     env: { LOG_FORMAT: 'pretty' },
@@ -150,10 +162,12 @@ async function demo(values: Values, signals: StopSignals): Promise<number> {
     print,
     signal: signals.signal,
   };
+  const zooKeepers = zooKeepersOf(values.zookeeper);
   const stack = await LocalStack.start({
     name: 'demo',
     temporary: true,
     ports: askedPorts(values),
+    zooKeepers,
     print,
     signal: signals.signal,
     onFatal: (error) => signals.stop(error),
@@ -181,6 +195,7 @@ function readArguments() {
         stock: { type: 'string' },
         rate: { type: 'string' },
         chaos: { type: 'string' },
+        zookeeper: { type: 'string' },
         'with-jaeger': { type: 'boolean' },
         'gateway-port': { type: 'string' },
         'zookeeper-port': { type: 'string' },
@@ -211,6 +226,15 @@ function positiveInteger(option: string, text: string | undefined, otherwise: nu
   if (text === undefined) return otherwise;
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw new StackError(`--${option} must be a positive integer, got ${text}.`, 'Give a number.');
+}
+
+function zooKeepersOf(text: string | undefined): ZooKeeperCount {
+  const count = zooKeeperCounts.find((known) => String(known) === (text ?? '1'));
+  if (count !== undefined) return count;
+  throw new StackError(
+    `--zookeeper must be ${zooKeeperCounts.join(' or ')}, got ${text}.`,
+    'One server, or an ensemble that survives the loss of one.',
+  );
 }
 
 function faultsOf(text: string | undefined): readonly Fault[] {
