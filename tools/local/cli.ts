@@ -3,16 +3,18 @@
  */
 import { parseArgs } from 'node:util';
 import { ControlServer } from './control-server.ts';
-import { type Fault, faults, runDemo } from './demo.ts';
+import { runDemo } from './demo.ts';
+import { type Fault, faults, requirePossible } from './demo-chaos.ts';
 import { type DemoItem, ensureDemoSale } from './demo-sale.ts';
 import { LocalStack } from './local-stack.ts';
 import { logPrinter } from './log-printer.ts';
 import { toTerminal } from './progress.ts';
-import { allPhases, type Phase, phases, runTests } from './run-tests.ts';
+import { allPhases, type Phase, runTests } from './run-tests.ts';
 import { describeError, StackError } from './stack-error.ts';
 import type { AskedPorts } from './stack-ports.ts';
 import { StopSignals } from './stop-signals.ts';
 import { findJaeger } from './trace-store.ts';
+import { type ZooKeeperCount, zooKeeperCounts } from './zookeeper-servers.ts';
 
 const usage = `Usage: npm start -- [options]       the stack with a demo sale, until Ctrl-C
        npm run demo -- [options]    the stack, a rush of buyers, verification, stop
@@ -20,13 +22,16 @@ const usage = `Usage: npm start -- [options]       the stack with a demo sale, u
        node tools/local/bootstrap.mjs infra [options]    only ZooKeeper, Kafka and Redis
 
 start, infra   --fresh                throw away the data of earlier runs
+               --zookeeper 1|3        one ZooKeeper server, or an ensemble of three (1)
                --<server>-port N      gateway, zookeeper, kafka, redis, otlp, traces; else the usual or any free one
                --with-jaeger          fail where there is no Jaeger (JAEGER_BIN or PATH); one that is there is used anyway
-demo           --buyers N             how many buyers (2000)
+demo           --zookeeper 1|3        as above
+               --buyers N             how many buyers (2000)
                --stock N              how many pieces (500)
                --rate N               orders a second (500)
                --chaos a,b            faults in the middle of the rush: ${faults.join(', ')}
-test           phases                 some of ${allPhases.join(', ')}; without a name all but charts, which need helm
+test           phases                 some of ${allPhases.join(', ')}; without a name a share of faults, and all others
+                                      but charts, which need helm
                --filter TEXT          only spec files whose path contains it
                --reuse                use the stack that npm start runs`;
 
@@ -57,7 +62,15 @@ async function main(): Promise<number> {
       case 'start':
       case 'infra':
         noMore(rest);
-        return await serve(command, { fresh: values.fresh ?? false, ports: askedPorts(values) }, signals);
+        return await serve(
+          command,
+          {
+            fresh: values.fresh ?? false,
+            ports: askedPorts(values),
+            zooKeepers: zooKeepersOf(values.zookeeper),
+          },
+          signals,
+        );
       case 'demo':
         noMore(rest);
         return await demo(values, signals);
@@ -81,7 +94,7 @@ async function main(): Promise<number> {
 /** `start` and `infra`: runs until a signal, or until a server dies. */
 async function serve(
   command: 'start' | 'infra',
-  o: { fresh: boolean; ports: AskedPorts },
+  o: { fresh: boolean; ports: AskedPorts; zooKeepers: ZooKeeperCount },
   signals: StopSignals,
 ): Promise<number> {
   const started = performance.now();
@@ -91,6 +104,7 @@ async function serve(
     apps: withApps,
     fresh: o.fresh,
     ports: o.ports,
+    zooKeepers: o.zooKeepers,
     print,
     signal: signals.signal,
     env: { LOG_FORMAT: 'pretty' },
@@ -150,10 +164,14 @@ async function demo(values: Values, signals: StopSignals): Promise<number> {
     print,
     signal: signals.signal,
   };
+  const zooKeepers = zooKeepersOf(values.zookeeper);
+  requirePossible(o.chaos, zooKeepers);
   const stack = await LocalStack.start({
     name: 'demo',
     temporary: true,
     ports: askedPorts(values),
+    zooKeepers,
+    infra: { zookeeper: { fourLetterWords: ['dump'] } },
     print,
     signal: signals.signal,
     onFatal: (error) => signals.stop(error),
@@ -181,6 +199,7 @@ function readArguments() {
         stock: { type: 'string' },
         rate: { type: 'string' },
         chaos: { type: 'string' },
+        zookeeper: { type: 'string' },
         'with-jaeger': { type: 'boolean' },
         'gateway-port': { type: 'string' },
         'zookeeper-port': { type: 'string' },
@@ -213,6 +232,15 @@ function positiveInteger(option: string, text: string | undefined, otherwise: nu
   throw new StackError(`--${option} must be a positive integer, got ${text}.`, 'Give a number.');
 }
 
+function zooKeepersOf(text: string | undefined): ZooKeeperCount {
+  const count = zooKeeperCounts.find((known) => String(known) === (text ?? '1'));
+  if (count !== undefined) return count;
+  throw new StackError(
+    `--zookeeper must be ${zooKeeperCounts.join(' or ')}, got ${text}.`,
+    'One server, or an ensemble that survives the loss of one.',
+  );
+}
+
 function faultsOf(text: string | undefined): readonly Fault[] {
   const names = text === undefined || text === '' ? [] : text.split(',');
   return names.map((name) => {
@@ -224,8 +252,8 @@ function faultsOf(text: string | undefined): readonly Fault[] {
   });
 }
 
-function phasesOf(names: readonly string[]): readonly Phase[] {
-  if (names.length === 0) return phases;
+function phasesOf(names: readonly string[]): readonly Phase[] | undefined {
+  if (names.length === 0) return undefined;
   return names.map((name) => {
     const known = allPhases.find((phase) => phase === name);
     if (known === undefined) {

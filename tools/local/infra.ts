@@ -6,14 +6,17 @@ import { findJava } from './java.ts';
 import { resolveJars } from './jars.ts';
 import type { ProcessSpec } from './managed-process.ts';
 import type { Print } from './progress.ts';
-import { kafkaReady, redisReady, zooKeeperReady } from './readiness.ts';
+import { properties } from './properties-file.ts';
+import { kafkaReady, redisReady } from './readiness.ts';
 import { redisFromJar, redisOnPath } from './redis-binary.ts';
 import { runCommand } from './run-command.ts';
 import { StackError } from './stack-error.ts';
+import { type ZooKeeperPorts, zooKeeperSpecs, type ZooKeeperTuning } from './zookeeper-servers.ts';
 
 /** Where the servers listen, all on 127.0.0.1. */
 export interface InfraPorts {
-  readonly zookeeper: number;
+  /** One server, or the members of an ensemble. */
+  readonly zookeeper: readonly ZooKeeperPorts[];
   readonly kafka: number;
   readonly kafkaController: number;
   readonly redis: number;
@@ -28,7 +31,6 @@ export interface InfraPrograms {
 
 /** Quick to start and small; nothing here runs long enough for the optimising compiler to pay. */
 const jvm = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-XX:-UsePerfData'];
-const zooKeeperHeap = ['-Xms16m', '-Xmx128m'];
 const kafkaHeap = ['-Xms64m', '-Xmx384m'];
 
 /** Finds Java and Redis and fetches what is missing. */
@@ -39,6 +41,13 @@ export async function findPrograms(print: Print, signal?: AbortSignal): Promise<
   return { java, jars, redis: installed ?? (await redisFromJar(jars)) };
 }
 
+/** What to start, and how. */
+export interface InfraChoice {
+  /** ZooKeeper alone, for specs that need nothing else. @default false */
+  readonly onlyZooKeeper?: boolean;
+  readonly zookeeper?: ZooKeeperTuning;
+}
+
 /**
  * How to start ZooKeeper, Kafka and Redis with their data below `data`; writes their configuration and formats Kafka's
  * log on first use.
@@ -47,93 +56,104 @@ export async function infraSpecs(
   programs: InfraPrograms,
   ports: InfraPorts,
   folders: { data: string; logs: string },
+  o: InfraChoice = {},
 ): Promise<ProcessSpec[]> {
-  const { data, logs } = folders;
+  const { data } = folders;
   const log4j = join(data, 'log4j2.properties');
-  for (const folder of ['zookeeper', 'kafka', 'redis']) await mkdir(join(data, folder), { recursive: true });
   await writeFile(log4j, log4jProperties);
-  await writeFile(join(data, 'zookeeper.cfg'), zooKeeperConfig(join(data, 'zookeeper'), ports));
-  await writeFile(join(data, 'kafka.properties'), kafkaProperties(join(data, 'kafka'), ports));
   const classpath = programs.jars
     .filter((jar) => !basename(jar).startsWith('embedded-redis'))
     .join(delimiter);
-  const java = (heap: readonly string[], ...rest: string[]) => [
-    ...jvm,
-    ...heap,
-    `-Dlog4j2.configurationFile=${log4j}`,
-    '-cp',
-    classpath,
-    ...rest,
-  ];
-  await formatKafka(programs.java, (...rest) => java(kafkaHeap, ...rest), data);
+  const java: Java = {
+    command: programs.java,
+    args: (heap, ...rest) => [
+      ...jvm,
+      ...heap,
+      `-Dlog4j2.configurationFile=${log4j}`,
+      '-cp',
+      classpath,
+      ...rest,
+    ],
+  };
+  const zookeeper = await zooKeeperSpecs(java, ports.zookeeper, folders, o.zookeeper);
+  if (o.onlyZooKeeper) return zookeeper;
   return [
-    {
-      name: 'zookeeper',
-      command: programs.java,
-      args: java(
-        zooKeeperHeap,
-        'org.apache.zookeeper.server.quorum.QuorumPeerMain',
-        join(data, 'zookeeper.cfg'),
-      ),
-      logFile: join(logs, 'zookeeper.log'),
-      ready: () => zooKeeperReady(ports.zookeeper),
-    },
-    {
-      name: 'kafka',
-      command: programs.java,
-      args: java(kafkaHeap, 'kafka.Kafka', join(data, 'kafka.properties')),
-      logFile: join(logs, 'kafka.log'),
-      ready: () => kafkaReady(ports.kafka),
-      stopTimeoutMs: 15_000,
-    },
-    {
-      name: 'redis',
-      command: programs.redis,
-      // No persistence: what Redis holds is rebuilt from the log.
-      args: [
-        '--port',
-        String(ports.redis),
-        '--bind',
-        '127.0.0.1',
-        '--dir',
-        join(data, 'redis'),
-        '--save',
-        '',
-        '--appendonly',
-        'no',
-      ],
-      logFile: join(logs, 'redis.log'),
-      ready: () => redisReady(ports.redis),
-    },
+    ...zookeeper,
+    await kafkaSpec(java, ports, folders),
+    await redisSpec(programs.redis, ports.redis, folders),
   ];
 }
 
-async function formatKafka(java: string, args: (...rest: string[]) => string[], data: string): Promise<void> {
+interface Java {
+  readonly command: string;
+  /** The arguments for a heap and a main class. */
+  readonly args: (heap: readonly string[], ...rest: string[]) => string[];
+}
+
+async function kafkaSpec(
+  java: Java,
+  ports: InfraPorts,
+  { data, logs }: { data: string; logs: string },
+): Promise<ProcessSpec> {
+  const config = join(data, 'kafka.properties');
+  await mkdir(join(data, 'kafka'), { recursive: true });
+  await writeFile(config, kafkaProperties(join(data, 'kafka'), ports));
+  await formatKafka(java, data);
+  return {
+    name: 'kafka',
+    command: java.command,
+    args: java.args(kafkaHeap, 'kafka.Kafka', config),
+    logFile: join(logs, 'kafka.log'),
+    ready: () => kafkaReady(ports.kafka),
+    stopTimeoutMs: 15_000,
+  };
+}
+
+async function redisSpec(
+  redis: string,
+  port: number,
+  { data, logs }: { data: string; logs: string },
+): Promise<ProcessSpec> {
+  const folder = join(data, 'redis');
+  await mkdir(folder, { recursive: true });
+  return {
+    name: 'redis',
+    command: redis,
+    // No persistence: what Redis holds is rebuilt from the log.
+    args: [
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      folder,
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+    ],
+    logFile: join(logs, 'redis.log'),
+    ready: () => redisReady(port),
+  };
+}
+
+async function formatKafka(java: Java, data: string): Promise<void> {
   if (existsSync(join(data, 'kafka', 'meta.properties'))) return;
   const id = randomBytes(16).toString('base64url').replace(/^-/, 'A');
   const config = join(data, 'kafka.properties');
-  const told = await runCommand(java, args('kafka.tools.StorageTool', 'format', '-t', id, '-c', config));
+  const told = await runCommand(
+    java.command,
+    java.args(kafkaHeap, 'kafka.tools.StorageTool', 'format', '-t', id, '-c', config),
+  );
   if (told.code === 0) return;
   throw new StackError("Kafka's log folder could not be formatted.", 'Its last lines are above.', {
     evidence: told.lines.slice(-8),
   });
 }
 
-function zooKeeperConfig(folder: string, ports: InfraPorts): string {
-  return lines({
-    tickTime: 1000,
-    dataDir: folder,
-    clientPort: ports.zookeeper,
-    clientPortAddress: '127.0.0.1',
-    'admin.enableServer': false,
-    maxClientCnxns: 0,
-    extendedTypesEnabled: true,
-  });
-}
-
 function kafkaProperties(folder: string, ports: InfraPorts): string {
   const controller = `127.0.0.1:${ports.kafkaController}`;
-  return lines({
+  return properties({
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@${controller}`,
@@ -157,7 +177,7 @@ function kafkaProperties(folder: string, ports: InfraPorts): string {
   });
 }
 
-const log4jProperties = lines({
+const log4jProperties = properties({
   'rootLogger.level': 'WARN',
   'rootLogger.appenderRef.console.ref': 'console',
   'appender.console.type': 'Console',
@@ -165,14 +185,3 @@ const log4jProperties = lines({
   'appender.console.layout.type': 'PatternLayout',
   'appender.console.layout.pattern': '%d{HH:mm:ss.SSS} %p %m (%c{1})%n',
 });
-
-/** Java reads these files as Latin-1 with escapes. */
-function lines(properties: Record<string, string | number | boolean>): string {
-  const escape = (value: string) =>
-    value
-      .replaceAll('\\', '\\\\')
-      .replace(/[^\x20-\x7e]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
-  return Object.entries(properties)
-    .map(([key, value]) => `${key}=${escape(String(value))}\n`)
-    .join('');
-}

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { appInstances, appSpec, builtApps } from './apps.ts';
 import { ensureBuilt } from './build.ts';
-import { findPrograms, infraSpecs } from './infra.ts';
+import { findPrograms, type InfraChoice, infraSpecs } from './infra.ts';
 import type { ManagedProcess, ProcessSpec } from './managed-process.ts';
 import { local, paths } from './paths.ts';
 import { type Print, step, toTerminal } from './progress.ts';
@@ -14,6 +14,7 @@ import { StackError } from './stack-error.ts';
 import { type AskedPorts, pickPorts, type StackPorts } from './stack-ports.ts';
 import { Supervisor } from './supervisor.ts';
 import { findJaeger, jaegerSpec, memoryStoreSpec } from './trace-store.ts';
+import type { ZooKeeperCount } from './zookeeper-servers.ts';
 
 /** What to start and how. */
 export interface LocalStackOptions {
@@ -21,6 +22,10 @@ export interface LocalStackOptions {
   readonly name: string;
   /** Start the apps and the trace store, too. @default true */
   readonly apps?: boolean;
+  /** How many ZooKeeper servers. @default 1 */
+  readonly zooKeepers?: ZooKeeperCount;
+  /** What else to say about the servers. */
+  readonly infra?: InfraChoice;
   /** Throw away what an earlier run of this name left. @default false */
   readonly fresh?: boolean;
   /** A folder of its own that is removed when the stack stops. @default false */
@@ -97,7 +102,7 @@ export class LocalStack {
       const logs = join(paths.logs, o.name);
       await rm(logs, { recursive: true, force: true });
       await mkdir(logs, { recursive: true });
-      const ports = await pickPorts(o.ports ?? {});
+      const ports = await pickPorts(o.ports ?? {}, o.zooKeepers);
       const secrets = await readSecrets(folder.path);
       const addresses = addressesOf(ports);
       const env = clientEnv(addresses, secrets.ADMIN_TOKEN, logs);
@@ -139,17 +144,27 @@ export class LocalStack {
     return appInstances.flatMap(({ name }) => this.supervisor.find(name) ?? []);
   }
 
-  /** An app by its instance id: `kill('SIGKILL')` and `restart()` for fault tests. */
-  app(name: string): { kill(signal?: NodeJS.Signals): Promise<void>; restart(): Promise<void> } {
-    const found = this.apps.find((app) => app.name === name);
-    if (!found) throw new Error(`no app ${name}; there are ${this.apps.map((app) => app.name).join(', ')}`);
-    return {
-      kill: (signal) => found.kill(signal),
-      restart: async () => {
-        await found.stop();
-        await found.start();
-      },
-    };
+  /** The ZooKeeper servers' processes, in the order of their ids. */
+  get zooKeepers(): readonly ManagedProcess[] {
+    return this.processes.filter(({ name }) => /^zookeeper(-\d+)?$/.test(name));
+  }
+
+  /** An app by its instance id, to do to it what faults do. */
+  app(name: string): Breakable {
+    return breakable(this.apps, name);
+  }
+
+  /** A ZooKeeper server by its process's name, to do to it what faults do. A restarted one is ready when there is a quorum. */
+  zooKeeper(name: string): Breakable {
+    return breakable(this.zooKeepers, name);
+  }
+
+  /** `host:port` of a ZooKeeper server by its process's name. */
+  zooKeeperAddress(name: string): string {
+    const index = this.zooKeepers.findIndex((server) => server.name === name);
+    const address = this.addresses.zookeeper.split(',')[index];
+    if (address === undefined) throw new Error(`no ZooKeeper server ${name}`);
+    return address;
   }
 
   /** Writes down a process that somebody else started for this run, so that it is ended after a killed run, too. */
@@ -193,7 +208,7 @@ export class LocalStack {
     const building = withApps ? ensureBuilt(builtApps, this.print, o.signal) : Promise.resolve();
     // Watched below; until then a failure must not count as unhandled.
     building.catch(() => undefined);
-    await this.supervisor.start(await infraSpecs(programs, ports, folders), o.signal);
+    await this.supervisor.start(await infraSpecs(programs, ports, folders, o.infra), o.signal);
     if (!withApps) return;
     await this.supervisor.start([await traceStore(ports, folders, this.print)], o.signal);
     await building;
@@ -228,6 +243,26 @@ export class LocalStack {
       });
     }, restartAfterMs).unref();
   }
+}
+
+/** A process that may be ended and started again while the stack runs. */
+export interface Breakable {
+  /** @default SIGKILL */
+  kill(signal?: NodeJS.Signals): Promise<void>;
+  /** Resolves when it is ready. */
+  restart(): Promise<void>;
+}
+
+function breakable(processes: readonly ManagedProcess[], name: string): Breakable {
+  const found = processes.find((process) => process.name === name);
+  if (!found) throw new Error(`no ${name}; there are ${processes.map((process) => process.name).join(', ')}`);
+  return {
+    kill: (signal) => found.kill(signal),
+    restart: async () => {
+      await found.stop();
+      await found.start();
+    },
+  };
 }
 
 async function requireSpace(): Promise<void> {

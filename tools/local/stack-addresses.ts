@@ -3,6 +3,7 @@ import type { StackPorts } from './stack-ports.ts';
 
 /** Where everything is, for people and tests. */
 export interface StackAddresses {
+  /** `host:port`, of an ensemble all of them with commas between. */
   readonly zookeeper: string;
   readonly kafka: string;
   readonly redis: string;
@@ -18,7 +19,7 @@ export interface StackAddresses {
 
 export function addressesOf(ports: StackPorts): StackAddresses {
   return {
-    zookeeper: `127.0.0.1:${ports.zookeeper}`,
+    zookeeper: ports.zookeeper.map(({ client }) => `127.0.0.1:${client}`).join(','),
     kafka: `127.0.0.1:${ports.kafka}`,
     redis: `redis://127.0.0.1:${ports.redis}`,
     gateway: `http://127.0.0.1:${ports.gateway}`,

@@ -1,5 +1,6 @@
 import { appInstances } from './apps.ts';
 import { PortPicker } from './ports.ts';
+import type { ZooKeeperCount, ZooKeeperPorts } from './zookeeper-servers.ts';
 
 /** Ports that somebody insists on; the others are the usual ones when free, else any free ones. */
 export type AskedPorts = Partial<
@@ -8,7 +9,8 @@ export type AskedPorts = Partial<
 
 /** Every port of a stack, all on 127.0.0.1. */
 export interface StackPorts {
-  readonly zookeeper: number;
+  /** One server, or the members of an ensemble. */
+  readonly zookeeper: readonly ZooKeeperPorts[];
   readonly kafka: number;
   readonly kafkaController: number;
   readonly redis: number;
@@ -19,8 +21,8 @@ export interface StackPorts {
   readonly health: Readonly<Record<string, number>>;
 }
 
-/** @throws StackError when a port that was asked for is in use. */
-export async function pickPorts(asked: AskedPorts): Promise<StackPorts> {
+/** @param asked `zookeeper` is the first server's. @throws StackError when a port that was asked for is in use. */
+export async function pickPorts(asked: AskedPorts, zooKeepers: ZooKeeperCount = 1): Promise<StackPorts> {
   const picker = new PortPicker();
   // Those that were asked for come first, or another one might take their place.
   const required: Partial<Record<keyof AskedPorts, number>> = {};
@@ -28,8 +30,16 @@ export async function pickPorts(asked: AskedPorts): Promise<StackPorts> {
     if (port !== undefined) required[name] = await picker.require(port, `--${name}-port`);
   }
   const pick = async (name: keyof AskedPorts, usual: number) => required[name] ?? (await picker.pick(usual));
+  const zookeeper: ZooKeeperPorts[] = [];
+  for (let i = 0; i < zooKeepers; i++) {
+    zookeeper.push({
+      client: i === 0 ? await pick('zookeeper', 2181) : await picker.pick(2181 + i),
+      quorum: await picker.pick(2888 + i),
+      election: await picker.pick(3888 + i),
+    });
+  }
   const ports = {
-    zookeeper: await pick('zookeeper', 2181),
+    zookeeper,
     kafka: await pick('kafka', 9092),
     kafkaController: await picker.pick(9093),
     redis: await pick('redis', 6379),
