@@ -1,6 +1,6 @@
 export { AtomicCounter } from './atomic-counter.ts';
 export { Barrier, DoubleBarrier } from './barrier.ts';
-export { Configuration, type ConfigurationOptions, type Schema } from './configuration.ts';
+export { Configuration, type ConfigurationOptions, type Published, type Schema } from './configuration.ts';
 export type { WaitOptions } from './deadline.ts';
 export { Election, type ElectionOptions, type Leadership } from './election.ts';
 export { ensembleOf, type FencingToken, isStale } from './fencing-token.ts';
