@@ -1,11 +1,12 @@
 import { catalog, inventory, order, payment } from '@flashmesh/contracts';
 import { runService } from '@flashmesh/service';
-import { orderEnv } from './env.ts';
+import { orderEnv, orderSettings } from './env.ts';
 import { OrderModule } from './order.module.ts';
 
 await runService({
   name: 'order',
   env: orderEnv,
+  settings: orderSettings,
   module: OrderModule,
   services: [order.OrderServiceDefinition],
   clients: [

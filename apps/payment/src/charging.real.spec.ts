@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { payment, topics } from '@flashmesh/contracts';
 import { sleep, systemClock } from '@flashmesh/core';
 import { EventProducer, KafkaConnection, readLog } from '@flashmesh/messaging';
+import type { LiveSettings } from '@flashmesh/service';
 import { createLogger } from '@flashmesh/telemetry';
 import { Redis } from 'ioredis';
 import { Charging } from './charging.ts';
+import type { PaymentSettings } from './env.ts';
 import { LedgerLog } from './ledger-log.ts';
 import { PaymentProvider, type ProviderAnswer } from './provider/payment-provider.ts';
 import { SimulatedProvider } from './provider/simulated-provider.ts';
@@ -13,6 +15,9 @@ import { ChargeView } from './store/charge-view.ts';
 const { CHARGED, DECLINED, VOIDED } = payment.ChargeOutcome;
 /** As in the shop's own stack, which these topics may already be part of. */
 const PARTITIONS = Number(process.env['KAFKA_PARTITIONS'] ?? 8);
+const settings = {
+  current: { providerLatencyMs: 1, providerDeclineShare: 0, providerTimeoutShare: 0, providerErrorShare: 0 },
+} as LiveSettings<PaymentSettings>;
 const logger = createLogger({ service: 'payment', instance: 'spec', level: 'silent' });
 
 /** A provider whose answers wait until the test lets them go. */
@@ -50,7 +55,7 @@ describe('charging, on a real Kafka and a real Redis', () => {
 
   /** One replica of the service. */
   async function replica(
-    provider: PaymentProvider = new SimulatedProvider({ PROVIDER_LATENCY_MS: 1 }, systemClock),
+    provider: PaymentProvider = new SimulatedProvider(settings, systemClock),
   ): Promise<Charging> {
     const ledger = new LedgerLog(connection, producer);
     const view = new ChargeView(redis, ledger, systemClock, logger);

@@ -19,6 +19,7 @@ import type { z } from 'zod';
 import { connectDependencies, type Dependencies } from './dependencies.ts';
 import { type BaseEnv, loadEnv, type ServiceEnv } from './env.ts';
 import { Health, HealthServer } from './health.ts';
+import { LiveSettings, type SettingsDefinition } from './live-settings.ts';
 import { ShutdownStack } from './shutdown.ts';
 import { SocketGuard } from './socket-guard.ts';
 import { tokens } from './tokens.ts';
@@ -43,6 +44,8 @@ export interface ServiceOptions<S extends z.ZodRawShape> {
   readonly module: Type;
   /** Least time between two fetches of events that bring something, in milliseconds; a service that nobody waits for takes more. */
   readonly consumerPaceMs?: number;
+  /** What may be set while it runs; injected as `LiveSettings`. */
+  readonly settings?: SettingsDefinition<ServiceEnv<S>, object>;
   /** gRPC services it serves. */
   readonly services?: readonly ServiceDefinitionLike[];
   /** gRPC services it calls. */
@@ -128,11 +131,12 @@ async function start<S extends z.ZodRawShape>(
   registerMeshResolver(dependencies.registry);
   shutdown.push('clients', () => closeMeshClients());
 
+  const settings = await startSettings(options, env, logger, shutdown, dependencies.zookeeper);
   const calls = options.services?.length
     ? new MeshServer({ services: [...options.services], host: bindHost, port: env.GRPC_PORT, logger })
     : undefined;
   const strategy = new TransportGroup(calls, dependencies.consumer, env.DRAIN_TIMEOUT_MS);
-  const root = rootModule(options, env, logger, health, dependencies);
+  const root = rootModule(options, env, logger, health, dependencies, settings);
   const nestOptions = { logger: new NestLogger(logger), abortOnError: false };
   const { http } = options;
   if (http) {
@@ -168,6 +172,21 @@ async function start<S extends z.ZodRawShape>(
   });
 }
 
+async function startSettings<S extends z.ZodRawShape>(
+  { name, settings }: Pick<ServiceOptions<S>, 'name' | 'settings'>,
+  env: ServiceEnv<S>,
+  logger: Logger,
+  shutdown: ShutdownStack,
+  zookeeper: ZooKeeper,
+): Promise<LiveSettings<object> | undefined> {
+  if (!settings) return undefined;
+  const { schema } = settings;
+  const live = new LiveSettings(zookeeper, name, { schema, defaults: settings.defaults(env), logger });
+  await live.start();
+  shutdown.push('settings', () => live.stop());
+  return live;
+}
+
 /** The service's module, with what it needs from the platform provided globally. */
 function rootModule(
   options: Pick<ServiceOptions<z.ZodRawShape>, 'module' | 'clients'>,
@@ -175,6 +194,7 @@ function rootModule(
   logger: Logger,
   health: Health,
   dependencies: Dependencies,
+  settings: LiveSettings<object> | undefined,
 ): DynamicModule {
   class ServiceModule {}
   const providers = [
@@ -188,6 +208,7 @@ function rootModule(
     { provide: KafkaConnection, useValue: dependencies.kafka },
     { provide: EventProducer, useValue: dependencies.producer },
     { provide: KafkaServer, useValue: dependencies.consumer },
+    ...(settings ? [{ provide: LiveSettings, useValue: settings }] : []),
   ];
   const clients = (options.clients ?? []).map(({ definition, service, defaultDeadlineMs }) => ({
     definition,
