@@ -1,3 +1,4 @@
+import { ManualClock } from '@flashmesh/core';
 import {
   AtomicCounter,
   Barrier,
@@ -6,6 +7,7 @@ import {
   DelayQueue,
   DoubleBarrier,
   GroupMembership,
+  IdSource,
   LeaderLatch,
   PriorityQueue,
   Queue,
@@ -183,6 +185,17 @@ describe('recipes, real server', () => {
     await dead;
   });
 
+  it('puts an item with what else is written, or neither', async () => {
+    const zk = await stage.connect();
+    const queue = new Queue(zk, `${stage.path}/q`);
+    await zk.mkdirp(`${stage.path}/records`);
+    const record = { op: 'create', path: `${stage.path}/records/one`, data: 'waits' } as const;
+    await queue.put('one', [record]);
+    expect((await zk.get(record.path)).data.toString()).toBe('waits');
+    await expect(queue.put('one', [record])).rejects.toMatchObject({ code: 'ZK_NODE_EXISTS' });
+    expect(await queue.size()).toBe(1);
+  });
+
   it('works an item again whose work failed', async () => {
     const zk = await stage.connect();
     const queue = new Queue(zk, stage.path);
@@ -276,6 +289,18 @@ describe('recipes, real server', () => {
     config.stop();
   });
 
+  it('may join without looking', async () => {
+    const [one, two] = [await stage.connect(), await stage.connect()];
+    const quiet = new GroupMembership(one, stage.path, 'quiet', '1', { observe: false });
+    const other = new GroupMembership(two, stage.path, 'other', '2');
+    await Promise.all([quiet.start(), other.start()]);
+    await eventually(() => [...other.members.keys()].join() === 'other,quiet');
+    expect([quiet.members.size, one.watchCount]).toEqual([0, 1]);
+    await quiet.close();
+    await eventually(() => other.members.size === 1);
+    await other.close();
+  });
+
   it('publishes a configuration, and keeps the last good one', async () => {
     const [one, two] = [await stage.connect(), await stage.connect()];
     const schema: Schema<{ limit: number }> = {
@@ -325,5 +350,32 @@ describe('recipes, real server', () => {
     const again = await claimWorkerId(one, stage.path, 'one', 2);
     expect(again.id).toBe(a.id);
     await again.release();
+  });
+
+  it('makes ids that differ between processes, grow in each, and sort by time', async () => {
+    const [one, two] = [await stage.connect(), await stage.connect()];
+    const clock = new ManualClock(1_700_000_000_000);
+    const sources = [one, two].map((zk, i) => new IdSource(zk, stage.path, `process-${i}`, { clock }));
+    const [first, second] = sources as [IdSource, IdSource];
+    const make = (source: IdSource, count: number) =>
+      Promise.all(Array.from({ length: count }, () => source.next()));
+    // More at one moment than the counter holds.
+    const ids = await Promise.all([make(first, 5000), make(second, 100)]);
+    expect(new Set(ids.flat()).size).toBe(5100);
+    for (const made of ids) expect(made).toEqual(made.toSorted());
+    expect(ids[1]?.[0]).toMatch(/^018bcfe56800-00[01]-000$/);
+    await clock.advance(10);
+    const later = await second.next();
+    expect(ids.flat().every((id) => id < later)).toBe(true);
+
+    // The number of a lost session may be another's by now: a new one is claimed.
+    const lost = one.sessionId;
+    await killSession(one);
+    await eventually(() => one.state.name === 'connected' && one.state.sessionId !== lost);
+    const again = await make(first, 3);
+    expect(again.every((id) => id > (ids[0]?.at(-1) ?? ''))).toBe(true);
+    expect(await one.children(stage.path)).toHaveLength(2);
+    await Promise.all(sources.map((source) => source.close()));
+    expect(await two.children(stage.path)).toEqual([]);
   });
 });
