@@ -199,6 +199,22 @@ describe('charging, on a real Kafka and a real Redis', () => {
     expect(await charging.void({ orderId: charged.orderId, reason: 'EXPIRED' })).toBe(true);
   });
 
+  it('knows every charge again after the view was renewed, whatever somebody wrote into it', async () => {
+    const [charged, declined] = [request(), request('tok_decline')];
+    await charging.charge(charged);
+    await charging.charge(declined);
+    await redis.hset('{payments}:charges', charged.orderId, 'DECLINED|1|0||');
+    await redis.hset('{payments}:charges', declined.orderId, 'nonsense');
+    expect(await charging.charge(charged)).toBe(DECLINED);
+    const asked = request();
+    const during = again(() => charging.charge(asked));
+    await views[0]?.renew(new AbortController().signal);
+    expect(await charging.charge(charged)).toBe(CHARGED);
+    expect(await charging.charge(declined)).toBe(DECLINED);
+    expect(await during).toBe(CHARGED);
+    expect(new Set(await entriesOf(asked.orderId))).toEqual(new Set(['/outcome CHARGE 500']));
+  });
+
   it('does not lose a charge that was under way when Redis was emptied', async () => {
     const provider = new HeldProvider();
     const held = await replica(provider);
