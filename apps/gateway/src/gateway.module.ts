@@ -19,9 +19,12 @@ import { Ingest } from './ingest/ingest.ts';
 import { OrderChanges } from './live/order-changes.ts';
 import { OrderEventsController } from './live/order-events.controller.ts';
 import { OrderStreams } from './live/order-stream.ts';
+import { PublishedSettings } from './admin/published-settings.ts';
 import { AdminController } from './rest/admin.controller.ts';
 import { CatalogController } from './rest/catalog.controller.ts';
+import { ConfigController } from './rest/config.controller.ts';
 import { HealthController } from './rest/health.controller.ts';
+import { OperationsController } from './rest/operations.controller.ts';
 import { OrdersController } from './rest/orders.controller.ts';
 import { SessionsController } from './rest/sessions.controller.ts';
 
@@ -53,6 +56,8 @@ class Platform {
     SessionsController,
     CatalogController,
     AdminController,
+    ConfigController,
+    OperationsController,
     HealthController,
     OrderEventsController,
     IngestController,
@@ -60,6 +65,7 @@ class Platform {
   providers: [
     Platform,
     OrderChanges,
+    PublishedSettings,
     { provide: APP_FILTER, useClass: ProblemFilter },
     {
       provide: BuyerTokens,

@@ -16,6 +16,7 @@ await runService({
   env: gatewayEnv,
   settings: gatewaySettings,
   module: GatewayModule,
+  observesMembers: true,
   services: [event.IngestDefinition],
   clients: [
     { definition: order.OrderServiceDefinition, service: 'order' },

@@ -6,6 +6,20 @@ export const validation = new StandardSchemaValidationPipe({
   exceptionFactory: (issues) => errorOfIssues(issues),
 });
 
+const ETAG = /^"(\d{1,10})"$/;
+
+/**
+ * The version that the caller's `If-Match` insists on; `undefined` without one, or for `*`.
+ *
+ * @throws FlashmeshError `invalid_argument` when it is malformed.
+ */
+export function versionToMatch(header: string | undefined): number | undefined {
+  if (header === undefined || header === '*') return undefined;
+  const [, version] = ETAG.exec(header) ?? [];
+  if (version === undefined) throw invalidArgument('If-Match', 'must be one version in quotes, e.g. "3"');
+  return Number(version);
+}
+
 const KEY = /^[A-Za-z0-9._:-]{1,128}$/;
 
 /**
