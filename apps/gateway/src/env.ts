@@ -1,3 +1,5 @@
+import { settings, type SettingsOf } from '@flashmesh/contracts';
+import type { SettingsDefinition } from '@flashmesh/service';
 import { z } from 'zod';
 
 /** What the gateway reads beyond the base environment. */
@@ -29,3 +31,18 @@ export const gatewayEnv = z.object({
 });
 
 export type GatewayEnv = z.infer<typeof gatewayEnv>;
+
+export type GatewaySettings = SettingsOf<'gateway'>;
+
+/** What can be set while the service runs. */
+export const gatewaySettings: SettingsDefinition<GatewayEnv, GatewaySettings> = {
+  schema: settings.gateway,
+  defaults: (env) => ({
+    maxInFlight: env.GATEWAY_MAX_IN_FLIGHT,
+    targetMs: env.GATEWAY_TARGET_MS,
+    maxWaiting: env.GATEWAY_MAX_WAITING,
+    maxWaitMs: env.GATEWAY_MAX_WAIT_MS,
+    patienceMs: env.GATEWAY_PATIENCE_MS,
+    maxStreams: env.GATEWAY_MAX_STREAMS,
+  }),
+};

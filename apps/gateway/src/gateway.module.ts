@@ -1,17 +1,17 @@
 import { topics } from '@flashmesh/contracts';
 import type { Clock } from '@flashmesh/core';
 import { EventProducer, KafkaConnection } from '@flashmesh/messaging';
-import { InjectClock, InjectEnv, InjectLogger } from '@flashmesh/service';
+import { InjectClock, InjectEnv, InjectLogger, LiveSettings } from '@flashmesh/service';
 import type { Logger } from '@flashmesh/telemetry';
 import { Injectable, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { Redis } from 'ioredis';
-import { AdaptiveLimit } from './admission/adaptive-limit.ts';
+import { liveWaitingRoom } from './admission/live-waiting-room.ts';
 import { Patience } from './admission/patience.ts';
 import { WaitingRoom } from './admission/waiting-room.ts';
 import { AdminToken } from './auth/admin.guard.ts';
 import { BuyerTokens } from './auth/buyer-tokens.ts';
-import type { GatewayEnv } from './env.ts';
+import type { GatewayEnv, GatewaySettings } from './env.ts';
 import { ProblemFilter } from './http/problem.filter.ts';
 import { EventMarks } from './ingest/event-marks.ts';
 import { IngestController } from './ingest/ingest.controller.ts';
@@ -19,14 +19,14 @@ import { Ingest } from './ingest/ingest.ts';
 import { OrderChanges } from './live/order-changes.ts';
 import { OrderEventsController } from './live/order-events.controller.ts';
 import { OrderStreams } from './live/order-stream.ts';
+import { PublishedSettings } from './admin/published-settings.ts';
 import { AdminController } from './rest/admin.controller.ts';
 import { CatalogController } from './rest/catalog.controller.ts';
+import { ConfigController } from './rest/config.controller.ts';
 import { HealthController } from './rest/health.controller.ts';
+import { OperationsController } from './rest/operations.controller.ts';
 import { OrdersController } from './rest/orders.controller.ts';
 import { SessionsController } from './rest/sessions.controller.ts';
-
-/** However slow everything is: so few that what is behind can answer them, so many that one slow order does not hold up the rest. */
-const MIN_IN_FLIGHT = 4;
 
 /** What the platform provides under names, for the factories below. */
 @Injectable()
@@ -34,11 +34,18 @@ class Platform {
   readonly env: GatewayEnv;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly settings: LiveSettings<GatewaySettings>;
 
-  constructor(@InjectEnv() env: GatewayEnv, @InjectLogger() logger: Logger, @InjectClock() clock: Clock) {
+  constructor(
+    @InjectEnv() env: GatewayEnv,
+    @InjectLogger() logger: Logger,
+    @InjectClock() clock: Clock,
+    settings: LiveSettings<GatewaySettings>,
+  ) {
     this.env = env;
     this.logger = logger;
     this.clock = clock;
+    this.settings = settings;
   }
 }
 
@@ -49,6 +56,8 @@ class Platform {
     SessionsController,
     CatalogController,
     AdminController,
+    ConfigController,
+    OperationsController,
     HealthController,
     OrderEventsController,
     IngestController,
@@ -56,6 +65,7 @@ class Platform {
   providers: [
     Platform,
     OrderChanges,
+    PublishedSettings,
     { provide: APP_FILTER, useClass: ProblemFilter },
     {
       provide: BuyerTokens,
@@ -71,29 +81,31 @@ class Platform {
     {
       provide: WaitingRoom,
       inject: [Platform],
-      useFactory: ({ env, clock }: Platform) =>
-        new WaitingRoom({
-          limit: new AdaptiveLimit({
-            min: Math.min(MIN_IN_FLIGHT, env.GATEWAY_MAX_IN_FLIGHT),
-            max: env.GATEWAY_MAX_IN_FLIGHT,
-            targetMs: env.GATEWAY_TARGET_MS,
-            clock,
-          }),
-          maxWaiting: env.GATEWAY_MAX_WAITING,
-          maxWaitMs: env.GATEWAY_MAX_WAIT_MS,
-          clock,
-        }),
+      useFactory: ({ settings, clock }: Platform) => liveWaitingRoom(settings, clock),
     },
     {
       provide: Patience,
       inject: [Platform],
-      useFactory: ({ env, clock }: Platform) => new Patience({ budgetMs: env.GATEWAY_PATIENCE_MS, clock }),
+      useFactory: ({ settings, clock }: Platform) =>
+        new Patience({
+          get budgetMs() {
+            return settings.current.patienceMs;
+          },
+          clock,
+        }),
     },
     {
       provide: OrderStreams,
       inject: [Platform, OrderChanges],
-      useFactory: ({ env, clock, logger }: Platform, changes: OrderChanges) =>
-        new OrderStreams({ changes, clock, logger, limit: env.GATEWAY_MAX_STREAMS }),
+      useFactory: ({ settings, clock, logger }: Platform, changes: OrderChanges) =>
+        new OrderStreams({
+          changes,
+          clock,
+          logger,
+          get limit() {
+            return settings.current.maxStreams;
+          },
+        }),
     },
     {
       provide: Ingest,

@@ -3,7 +3,7 @@ import { runService } from '@flashmesh/service';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { admitOrders } from './admission/admit-orders.ts';
 import { WaitingRoom } from './admission/waiting-room.ts';
-import { gatewayEnv } from './env.ts';
+import { gatewayEnv, gatewaySettings } from './env.ts';
 import { GatewayModule } from './gateway.module.ts';
 import { serveDocs } from './http/docs.ts';
 import { RequestDrain } from './http/drain.ts';
@@ -14,7 +14,9 @@ import { traceRequests } from './http/tracing.ts';
 await runService({
   name: 'gateway',
   env: gatewayEnv,
+  settings: gatewaySettings,
   module: GatewayModule,
+  observesMembers: true,
   services: [event.IngestDefinition],
   clients: [
     { definition: order.OrderServiceDefinition, service: 'order' },

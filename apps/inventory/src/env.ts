@@ -1,4 +1,5 @@
-import type { ServiceEnv } from '@flashmesh/service';
+import { settings, type SettingsOf } from '@flashmesh/contracts';
+import type { ServiceEnv, SettingsDefinition } from '@flashmesh/service';
 import { z } from 'zod';
 
 const shape = {
@@ -14,3 +15,11 @@ const shape = {
 export const inventoryEnv = z.object(shape);
 
 export type InventoryEnv = ServiceEnv<typeof shape>;
+
+export type InventorySettings = SettingsOf<'inventory'>;
+
+/** What can be set while the service runs. */
+export const inventorySettings: SettingsDefinition<InventoryEnv, InventorySettings> = {
+  schema: settings.inventory,
+  defaults: (env) => ({ maxWaitMs: env.ADMISSION_MAX_WAIT_MS }),
+};

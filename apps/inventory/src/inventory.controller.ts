@@ -2,11 +2,11 @@ import { inventory, topics } from '@flashmesh/contracts';
 import { FlashmeshError } from '@flashmesh/core';
 import { EventProducer, type IncomingEvent, OnEvent } from '@flashmesh/messaging';
 import { Rpc } from '@flashmesh/rpc';
-import { InjectEnv } from '@flashmesh/service';
+import { LiveSettings } from '@flashmesh/service';
 import { Controller } from '@nestjs/common';
 import { admit } from './domain/admission.ts';
 import { requireId, requirePositive, requireText } from './domain/command.ts';
-import type { InventoryEnv } from './env.ts';
+import type { InventorySettings } from './env.ts';
 import { COMMAND_BATCH, StockStore } from './store/stock-store.ts';
 import { StockView } from './store/stock-view.ts';
 
@@ -23,13 +23,18 @@ export class InventoryController {
   private readonly store: StockStore;
   private readonly view: StockView;
   private readonly producer: EventProducer;
-  private readonly env: InventoryEnv;
+  private readonly settings: LiveSettings<InventorySettings>;
 
-  constructor(store: StockStore, view: StockView, producer: EventProducer, @InjectEnv() env: InventoryEnv) {
+  constructor(
+    store: StockStore,
+    view: StockView,
+    producer: EventProducer,
+    settings: LiveSettings<InventorySettings>,
+  ) {
     this.store = store;
     this.view = view;
     this.producer = producer;
-    this.env = env;
+    this.settings = settings;
   }
 
   @OnEvent(topics.inventoryCommands, { batch: COMMAND_BATCH })
@@ -41,7 +46,7 @@ export class InventoryController {
   async checkAdmission(request: inventory.CheckAdmissionRequest): Promise<inventory.CheckAdmissionResponse> {
     const quantity = requirePositive('quantity', request.quantity);
     const seen = await this.view.look(requireId('sku', request.sku));
-    const verdict = admit(seen, quantity, this.env.ADMISSION_MAX_WAIT_MS);
+    const verdict = admit(seen, quantity, this.settings.current.maxWaitMs);
     return { admission: ADMISSIONS[verdict] };
   }
 

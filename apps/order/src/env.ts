@@ -1,4 +1,5 @@
-import type { ServiceEnv } from '@flashmesh/service';
+import { settings, type SettingsOf } from '@flashmesh/contracts';
+import type { ServiceEnv, SettingsDefinition } from '@flashmesh/service';
 import { z } from 'zod';
 
 const shape = {
@@ -13,3 +14,11 @@ const shape = {
 export const orderEnv = z.object(shape);
 
 export type OrderEnv = ServiceEnv<typeof shape>;
+
+export type OrderSettings = SettingsOf<'order'>;
+
+/** What can be set while the service runs. */
+export const orderSettings: SettingsDefinition<OrderEnv, OrderSettings> = {
+  schema: settings.order,
+  defaults: (env) => ({ maxOpen: env.ORDER_MAX_OPEN }),
+};

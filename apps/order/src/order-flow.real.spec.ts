@@ -9,10 +9,11 @@ import {
   readLog,
 } from '@flashmesh/messaging';
 import type { MeshClient } from '@flashmesh/rpc';
+import type { LiveSettings } from '@flashmesh/service';
 import { createLogger } from '@flashmesh/telemetry';
 import { Redis } from 'ioredis';
 import type { Admission } from './admission.ts';
-import type { OrderEnv } from './env.ts';
+import type { OrderSettings } from './env.ts';
 import { OrderController } from './order.controller.ts';
 import { OrderLog } from './order-log.ts';
 import { PlaceOrder } from './place-order.ts';
@@ -88,9 +89,8 @@ describe('the way of an order through this service, on a real Kafka and a real R
     logger,
   );
   const redriver = new Redriver(store, log, runner, systemClock, logger);
-  const placing = new PlaceOrder(store, sales, admission, log, systemClock, {
-    ORDER_MAX_OPEN: 1000,
-  } as OrderEnv);
+  const settings = { current: { maxOpen: 1000 } } as LiveSettings<OrderSettings>;
+  const placing = new PlaceOrder(store, sales, admission, log, systemClock, settings);
   const controller = new OrderController(placing, store, runner);
   /** The offset that comes next, by partition; as many partitions as the stack's topics have. */
   let next: number[] = [];

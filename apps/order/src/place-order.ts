@@ -1,6 +1,6 @@
 import type { catalog, order } from '@flashmesh/contracts';
 import { type Clock, FlashmeshError } from '@flashmesh/core';
-import { InjectClock, InjectEnv } from '@flashmesh/service';
+import { InjectClock, LiveSettings } from '@flashmesh/service';
 import { traceparentOf } from '@flashmesh/telemetry';
 import { Injectable } from '@nestjs/common';
 import { Admission } from './admission.ts';
@@ -8,7 +8,7 @@ import type { OrderRecord, PlacedOrder } from './domain/order.ts';
 import { fingerprintOf, orderIdOf } from './domain/order-id.ts';
 import { checkRequest } from './domain/request.ts';
 import { orderableItem } from './domain/sale-rules.ts';
-import type { OrderEnv } from './env.ts';
+import type { OrderSettings } from './env.ts';
 import { OrderLog } from './order-log.ts';
 import { Presence } from './presence.ts';
 import { SaleDirectory } from './sale-directory.ts';
@@ -32,7 +32,7 @@ export class PlaceOrder {
   private readonly log: OrderLog;
   private readonly clock: Clock;
   private readonly presence: Presence;
-  private readonly maxOpen: number;
+  private readonly settings: LiveSettings<OrderSettings>;
 
   constructor(
     store: OrderStore,
@@ -40,9 +40,9 @@ export class PlaceOrder {
     admission: Admission,
     log: OrderLog,
     @InjectClock() clock: Clock,
-    @InjectEnv() env: OrderEnv,
+    settings: LiveSettings<OrderSettings>,
   ) {
-    this.maxOpen = env.ORDER_MAX_OPEN;
+    this.settings = settings;
     this.store = store;
     this.sales = sales;
     this.admission = admission;
@@ -67,7 +67,7 @@ export class PlaceOrder {
       return this.repeat(known, fingerprint);
     }
     const placed = this.accept(id, fingerprint, sale, item, request);
-    const { record, created } = await this.store.place(placed, this.maxOpen);
+    const { record, created } = await this.store.place(placed, this.settings.current.maxOpen);
     if (!created) return this.repeat(record, fingerprint);
     await Promise.all([this.log.tell(record), this.log.reserve(placed)]);
     await this.ensureHeld(placed);

@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { payment, topics } from '@flashmesh/contracts';
 import { sleep, systemClock } from '@flashmesh/core';
 import { EventProducer, KafkaConnection, readLog } from '@flashmesh/messaging';
+import type { LiveSettings } from '@flashmesh/service';
 import { createLogger } from '@flashmesh/telemetry';
 import { Redis } from 'ioredis';
 import { Charging } from './charging.ts';
+import type { PaymentSettings } from './env.ts';
 import { LedgerLog } from './ledger-log.ts';
 import { PaymentProvider, type ProviderAnswer } from './provider/payment-provider.ts';
 import { SimulatedProvider } from './provider/simulated-provider.ts';
@@ -13,6 +15,9 @@ import { ChargeView } from './store/charge-view.ts';
 const { CHARGED, DECLINED, VOIDED } = payment.ChargeOutcome;
 /** As in the shop's own stack, which these topics may already be part of. */
 const PARTITIONS = Number(process.env['KAFKA_PARTITIONS'] ?? 8);
+const settings = {
+  current: { providerLatencyMs: 1, providerDeclineShare: 0, providerTimeoutShare: 0, providerErrorShare: 0 },
+} as LiveSettings<PaymentSettings>;
 const logger = createLogger({ service: 'payment', instance: 'spec', level: 'silent' });
 
 /** A provider whose answers wait until the test lets them go. */
@@ -50,7 +55,7 @@ describe('charging, on a real Kafka and a real Redis', () => {
 
   /** One replica of the service. */
   async function replica(
-    provider: PaymentProvider = new SimulatedProvider({ PROVIDER_LATENCY_MS: 1 }, systemClock),
+    provider: PaymentProvider = new SimulatedProvider(settings, systemClock),
   ): Promise<Charging> {
     const ledger = new LedgerLog(connection, producer);
     const view = new ChargeView(redis, ledger, systemClock, logger);
@@ -192,6 +197,22 @@ describe('charging, on a real Kafka and a real Redis', () => {
     expect(await charging.charge(refunded)).toBe(VOIDED);
     expect(await entriesOf(charged.orderId)).toEqual(['/outcome CHARGE 500']);
     expect(await charging.void({ orderId: charged.orderId, reason: 'EXPIRED' })).toBe(true);
+  });
+
+  it('knows every charge again after the view was renewed, whatever somebody wrote into it', async () => {
+    const [charged, declined] = [request(), request('tok_decline')];
+    await charging.charge(charged);
+    await charging.charge(declined);
+    await redis.hset('{payments}:charges', charged.orderId, 'DECLINED|1|0||');
+    await redis.hset('{payments}:charges', declined.orderId, 'nonsense');
+    expect(await charging.charge(charged)).toBe(DECLINED);
+    const asked = request();
+    const during = again(() => charging.charge(asked));
+    await views[0]?.renew(new AbortController().signal);
+    expect(await charging.charge(charged)).toBe(CHARGED);
+    expect(await charging.charge(declined)).toBe(DECLINED);
+    expect(await during).toBe(CHARGED);
+    expect(new Set(await entriesOf(asked.orderId))).toEqual(new Set(['/outcome CHARGE 500']));
   });
 
   it('does not lose a charge that was under way when Redis was emptied', async () => {

@@ -1,4 +1,5 @@
-import type { ServiceEnv } from '@flashmesh/service';
+import { settings, type SettingsOf } from '@flashmesh/contracts';
+import type { ServiceEnv, SettingsDefinition } from '@flashmesh/service';
 import { z } from 'zod';
 
 const shape = {
@@ -10,3 +11,16 @@ const shape = {
 export const paymentEnv = z.object(shape);
 
 export type PaymentEnv = ServiceEnv<typeof shape>;
+
+export type PaymentSettings = SettingsOf<'payment'>;
+
+/** What can be set while the service runs; faults are for trying the shop out, and off. */
+export const paymentSettings: SettingsDefinition<PaymentEnv, PaymentSettings> = {
+  schema: settings.payment,
+  defaults: (env) => ({
+    providerLatencyMs: env.PROVIDER_LATENCY_MS,
+    providerDeclineShare: 0,
+    providerTimeoutShare: 0,
+    providerErrorShare: 0,
+  }),
+};

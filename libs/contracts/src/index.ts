@@ -5,5 +5,6 @@ export * as fulfillment from './gen/flashmesh/fulfillment/v1/fulfillment.ts';
 export * as inventory from './gen/flashmesh/inventory/v1/inventory.ts';
 export * as order from './gen/flashmesh/order/v1/order.ts';
 export * as payment from './gen/flashmesh/payment/v1/payment.ts';
+export { type ServiceWithSettings, settings, type SettingsOf } from './settings.ts';
 export type { MessageCodec, Topic } from './topics.ts';
 export { deadLetterTopic, topics } from './topics.ts';

@@ -1,12 +1,21 @@
-import { FlashmeshError, messageOf } from '@flashmesh/core';
+import { errorOfIssues, FlashmeshError, type Issue, messageOf } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
-import type { ZooKeeper } from '@flashmesh/zookeeper';
+import { isZooKeeperError, type ZooKeeper } from '@flashmesh/zookeeper';
 import { SharedValue } from './shared-value.ts';
 
-/** Checks a value; zod's schemas are such. */
+/** Checks a value; zod's schemas are such. Where it tells issues, the first of them names field and rule. */
 export interface Schema<T> {
-  safeParse(value: unknown): { success: true; data: T } | { success: false; error: { message: string } };
+  safeParse(
+    value: unknown,
+  ):
+    | { success: true; data: T }
+    | { success: false; error: { readonly message: string; readonly issues?: readonly Issue[] } };
 }
+
+/** What was published last: the value, or the rule that it breaks. */
+export type Published<T> = { readonly version: number } & (
+  { readonly value: T } | { readonly fault: string }
+);
 
 export interface ConfigurationOptions<T> {
   readonly schema: Schema<T>;
@@ -22,12 +31,16 @@ export interface ConfigurationOptions<T> {
  * written it by hand, and keeps the last good one when a bad one comes.
  */
 export class Configuration<T> {
+  private readonly zk: ZooKeeper;
+  private readonly path: string;
   private readonly value: SharedValue;
   private readonly o: ConfigurationOptions<T>;
   private readonly stopped = new AbortController();
   private good: { value: T; version: number };
 
   constructor(zk: ZooKeeper, path: string, o: ConfigurationOptions<T>) {
+    this.zk = zk;
+    this.path = path;
     this.value = new SharedValue(zk, path, JSON.stringify(o.initial));
     this.o = o;
     this.good = { value: o.initial, version: -1 };
@@ -56,6 +69,17 @@ export class Configuration<T> {
     return this.good.version;
   }
 
+  /** Reads what was published last, whoever did, without subscribing. */
+  async read(): Promise<Published<T>> {
+    await this.zk.sync(this.path);
+    const { data, version } = await this.value.get();
+    try {
+      return { value: this.parse(data), version };
+    } catch (error) {
+      return { fault: messageOf(error), version };
+    }
+  }
+
   /**
    * Publishes a value.
    *
@@ -64,33 +88,41 @@ export class Configuration<T> {
    * @throws FlashmeshError `invalid_argument` (`BAD_CONFIGURATION`) and `aborted` (`CONFIGURATION_CHANGED`): nothing is changed.
    */
   async publish(value: T, fromVersion?: number): Promise<number> {
-    const checked = this.o.schema.safeParse(value);
-    if (!checked.success)
-      throw new FlashmeshError('invalid_argument', 'BAD_CONFIGURATION', checked.error.message);
-    const text = JSON.stringify(checked.data);
+    const text = JSON.stringify(this.check(value));
     if (fromVersion === undefined) return (await this.value.set(text)).version;
-    const done = await this.value.trySet(fromVersion, text);
-    if (!done)
-      throw new FlashmeshError(
-        'aborted',
-        'CONFIGURATION_CHANGED',
-        `it is not version ${fromVersion} any more`,
-      );
-    return done.version;
+    try {
+      const done = await this.value.trySet(fromVersion, text);
+      if (done) return done.version;
+    } catch (error) {
+      if (!isZooKeeperError(error, 'ZK_NO_NODE')) throw error;
+    }
+    throw new FlashmeshError('aborted', 'CONFIGURATION_CHANGED', `it is not version ${fromVersion} any more`);
   }
 
   private take(data: Buffer, version: number): void {
     try {
-      const checked = this.o.schema.safeParse(JSON.parse(data.toString()));
-      if (!checked.success) throw new Error(checked.error.message);
-      this.good = { value: checked.data, version };
+      this.good = { value: this.parse(data), version };
     } catch (error) {
       this.o.logger?.warn(
-        { version, error: messageOf(error) },
+        { path: this.path, version, error: messageOf(error) },
         'a bad configuration was published: the last good one stays',
       );
       return;
     }
     this.o.onChange?.(this.good.value, version);
+  }
+
+  /** @throws SyntaxError; FlashmeshError as {@link check}. */
+  private parse(data: Buffer): T {
+    return this.check(JSON.parse(data.toString()));
+  }
+
+  /** @throws FlashmeshError `invalid_argument` (`BAD_CONFIGURATION`). */
+  private check(value: unknown): T {
+    const checked = this.o.schema.safeParse(value);
+    if (checked.success) return checked.data;
+    const { message, issues } = checked.error;
+    const fault = issues?.length ? errorOfIssues(issues) : { message, field: undefined };
+    throw new FlashmeshError('invalid_argument', 'BAD_CONFIGURATION', fault.message, { field: fault.field });
   }
 }

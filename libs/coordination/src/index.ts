@@ -1,11 +1,12 @@
 export { AtomicCounter } from './atomic-counter.ts';
 export { Barrier, DoubleBarrier } from './barrier.ts';
-export { Configuration, type ConfigurationOptions, type Schema } from './configuration.ts';
+export { Configuration, type ConfigurationOptions, type Published, type Schema } from './configuration.ts';
 export type { WaitOptions } from './deadline.ts';
 export { Election, type ElectionOptions, type Leadership } from './election.ts';
 export { ensembleOf, type FencingToken, isStale } from './fencing-token.ts';
 export { GroupMembership, type GroupMembershipOptions } from './group-membership.ts';
 export type { Holding } from './holding.ts';
+export { IdSource, type IdSourceOptions } from './id-source.ts';
 export type { QueueOptions, Work } from './item-queue.ts';
 export { LeaderLatch, type LeaderLatchOptions } from './leader-latch.ts';
 export { type AcquireOptions, Lock, type LockHandle } from './lock.ts';

@@ -1,5 +1,12 @@
 import { FlashmeshError, requirePositiveInteger, sleep, type Clock } from '@flashmesh/core';
-import { isZooKeeperError, joinPath, nameOf, TransactionRefused, type ZooKeeper } from '@flashmesh/zookeeper';
+import {
+  isZooKeeperError,
+  joinPath,
+  nameOf,
+  type Operation,
+  TransactionRefused,
+  type ZooKeeper,
+} from '@flashmesh/zookeeper';
 import type { Logger } from '@flashmesh/telemetry';
 import { untilChildren } from './wait-for.ts';
 
@@ -52,8 +59,15 @@ export abstract class ItemQueue {
     return 0;
   }
 
-  /** @throws FlashmeshError `resource_exhausted` (`QUEUE_FULL`). */
-  protected async add(prefix: string, data: Uint8Array | string): Promise<string> {
+  /**
+   * @param also done with it in one transaction.
+   * @throws FlashmeshError `resource_exhausted` (`QUEUE_FULL`); TransactionRefused when `also` cannot be done: nothing was added.
+   */
+  protected async add(
+    prefix: string,
+    data: Uint8Array | string,
+    also: readonly Operation[] = [],
+  ): Promise<string> {
     await this.zk.mkdirp(this.path);
     if ((await this.size()) >= this.maxItems) {
       throw new FlashmeshError(
@@ -62,9 +76,11 @@ export abstract class ItemQueue {
         `${this.path} holds ${this.maxItems} items`,
       );
     }
-    const { path } = await this.zk.create(joinPath(this.path, prefix), data, {
-      mode: 'persistent-sequential',
-    });
+    const item = joinPath(this.path, prefix);
+    const [{ path }] = await this.zk.transaction([
+      { op: 'create', path: item, data, mode: 'persistent-sequential' },
+      ...also,
+    ]);
     return nameOf(path);
   }
 

@@ -1,4 +1,5 @@
 import { requireInRange } from '@flashmesh/core';
+import type { Operation } from '@flashmesh/zookeeper';
 import { ItemQueue } from './item-queue.ts';
 
 /**
@@ -6,9 +7,12 @@ import { ItemQueue } from './item-queue.ts';
  * administrator: everything is in every server's memory, and each step is a write to the ensemble. For all else use Kafka.
  */
 export class Queue extends ItemQueue {
-  /** @throws FlashmeshError `resource_exhausted` (`QUEUE_FULL`). */
-  put(data: Uint8Array | string): Promise<string> {
-    return this.add('queue-', data);
+  /**
+   * @param also writes that are done with it in one transaction, such as a record of the item.
+   * @throws FlashmeshError `resource_exhausted` (`QUEUE_FULL`); TransactionRefused when `also` cannot be done: nothing was put.
+   */
+  put(data: Uint8Array | string, also: readonly Operation[] = []): Promise<string> {
+    return this.add('queue-', data, also);
   }
 }
 

@@ -1,3 +1,4 @@
+import { ManualClock } from '@flashmesh/core';
 import {
   AtomicCounter,
   Barrier,
@@ -6,12 +7,14 @@ import {
   DelayQueue,
   DoubleBarrier,
   GroupMembership,
+  IdSource,
   LeaderLatch,
   PriorityQueue,
   Queue,
   type Schema,
   SharedValue,
 } from './index.ts';
+import type { Logger } from '@flashmesh/telemetry';
 import { eventually, killSession, pause, Stage } from './spec-support.ts';
 
 describe('recipes, real server', () => {
@@ -123,6 +126,19 @@ describe('recipes, real server', () => {
     await eventually(() => seen.at(-1) === 'third');
   });
 
+  it('shows a value whose node was deleted and made again with the version it had', async () => {
+    const [one, two] = [await stage.connect(), await stage.connect()];
+    const path = `${stage.path}/value`;
+    await one.mkdirp(stage.path);
+    await one.create(path, 'by hand');
+    const seen: string[] = [];
+    const value = new SharedValue(two, path, 'initial');
+    await value.watch(({ data, version }) => seen.push(`${version} ${String(data)}`), { until: stop.signal });
+    await one.delete(path);
+    await eventually(() => seen.length === 2);
+    expect(seen).toEqual(['0 by hand', '0 initial']);
+  });
+
   it('counts what was added by all', async () => {
     const zk = [await stage.connect(), await stage.connect()];
     const counters = zk.map((client) => new AtomicCounter(client, `${stage.path}/counter`));
@@ -167,6 +183,17 @@ describe('recipes, real server', () => {
     await eventually(async () => (await queue.size()) === 0);
     stop.abort();
     await dead;
+  });
+
+  it('puts an item with what else is written, or neither', async () => {
+    const zk = await stage.connect();
+    const queue = new Queue(zk, `${stage.path}/q`);
+    await zk.mkdirp(`${stage.path}/records`);
+    const record = { op: 'create', path: `${stage.path}/records/one`, data: 'waits' } as const;
+    await queue.put('one', [record]);
+    expect((await zk.get(record.path)).data.toString()).toBe('waits');
+    await expect(queue.put('one', [record])).rejects.toMatchObject({ code: 'ZK_NODE_EXISTS' });
+    expect(await queue.size()).toBe(1);
   });
 
   it('works an item again whose work failed', async () => {
@@ -226,6 +253,54 @@ describe('recipes, real server', () => {
     await first.close();
   });
 
+  it('names the field and the rule, and refuses to replace a version that is gone', async () => {
+    const [one, two] = [await stage.connect(), await stage.connect()];
+    const warnings: object[] = [];
+    const logger = { warn: (fields: object) => warnings.push(fields) } as unknown as Logger;
+    const schema: Schema<{ limit?: number }> = {
+      safeParse: (value) =>
+        (value as { limit: number }).limit > 0 || !('limit' in (value as object))
+          ? { success: true, data: value as { limit?: number } }
+          : {
+              success: false,
+              error: { message: 'long', issues: [{ path: ['limit'], message: 'must be 1 or more' }] },
+            },
+    };
+    const path = `${stage.path}/config`;
+    const config = new Configuration(one, path, { schema, initial: {}, logger });
+    expect(await config.read()).toEqual({ value: {}, version: 0 });
+    await expect(config.publish({ limit: 0 })).rejects.toMatchObject({
+      code: 'BAD_CONFIGURATION',
+      field: 'limit',
+      message: 'limit must be 1 or more',
+    });
+    await config.start();
+    await two.set(path, '{"limit":-1}');
+    await eventually(() => warnings.length === 1);
+    expect(warnings[0]).toMatchObject({ path, version: 1, error: 'limit must be 1 or more' });
+    expect(await config.read()).toEqual({ fault: 'limit must be 1 or more', version: 1 });
+    expect(await config.publish({ limit: 5 }, 1)).toBe(2);
+    await eventually(() => config.current.limit === 5);
+    // Deleted by hand: the initial value is back.
+    await two.delete(path);
+    await eventually(() => config.current.limit === undefined);
+    const never = new Configuration(two, `${stage.path}/never`, { schema, initial: {} });
+    await expect(never.publish({}, 2)).rejects.toMatchObject({ code: 'CONFIGURATION_CHANGED' });
+    config.stop();
+  });
+
+  it('may join without looking', async () => {
+    const [one, two] = [await stage.connect(), await stage.connect()];
+    const quiet = new GroupMembership(one, stage.path, 'quiet', '1', { observe: false });
+    const other = new GroupMembership(two, stage.path, 'other', '2');
+    await Promise.all([quiet.start(), other.start()]);
+    await eventually(() => [...other.members.keys()].join() === 'other,quiet');
+    expect([quiet.members.size, one.watchCount]).toEqual([0, 1]);
+    await quiet.close();
+    await eventually(() => other.members.size === 1);
+    await other.close();
+  });
+
   it('publishes a configuration, and keeps the last good one', async () => {
     const [one, two] = [await stage.connect(), await stage.connect()];
     const schema: Schema<{ limit: number }> = {
@@ -266,10 +341,41 @@ describe('recipes, real server', () => {
     ]);
     expect(new Set([a.id, b.id])).toEqual(new Set([0, 1]));
     await expect(claimWorkerId(one, stage.path, 'three', 2)).rejects.toMatchObject({ code: 'NO_WORKER_ID' });
+    const lost = one.sessionId;
     await killSession(one);
-    await eventually(() => a.signal.aborted && one.state.name === 'connected');
+    // Connected is not enough: for a moment the client may be so with the session that is about to end.
+    await eventually(
+      () => a.signal.aborted && one.state.name === 'connected' && one.state.sessionId !== lost,
+    );
     const again = await claimWorkerId(one, stage.path, 'one', 2);
     expect(again.id).toBe(a.id);
     await again.release();
+  });
+
+  it('makes ids that differ between processes, grow in each, and sort by time', async () => {
+    const [one, two] = [await stage.connect(), await stage.connect()];
+    const clock = new ManualClock(1_700_000_000_000);
+    const sources = [one, two].map((zk, i) => new IdSource(zk, stage.path, `process-${i}`, { clock }));
+    const [first, second] = sources as [IdSource, IdSource];
+    const make = (source: IdSource, count: number) =>
+      Promise.all(Array.from({ length: count }, () => source.next()));
+    // More at one moment than the counter holds.
+    const ids = await Promise.all([make(first, 5000), make(second, 100)]);
+    expect(new Set(ids.flat()).size).toBe(5100);
+    for (const made of ids) expect(made).toEqual(made.toSorted());
+    expect(ids[1]?.[0]).toMatch(/^018bcfe56800-00[01]-000$/);
+    await clock.advance(10);
+    const later = await second.next();
+    expect(ids.flat().every((id) => id < later)).toBe(true);
+
+    // The number of a lost session may be another's by now: a new one is claimed.
+    const lost = one.sessionId;
+    await killSession(one);
+    await eventually(() => one.state.name === 'connected' && one.state.sessionId !== lost);
+    const again = await make(first, 3);
+    expect(again.every((id) => id > (ids[0]?.at(-1) ?? ''))).toBe(true);
+    expect(await one.children(stage.path)).toHaveLength(2);
+    await Promise.all(sources.map((source) => source.close()));
+    expect(await two.children(stage.path)).toEqual([]);
   });
 });

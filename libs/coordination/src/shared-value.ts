@@ -1,4 +1,4 @@
-import { isZooKeeperError, parentOf, type ZooKeeper } from '@flashmesh/zookeeper';
+import { isZooKeeperError, parentOf, type Stat, type ZooKeeper } from '@flashmesh/zookeeper';
 
 /** A value and the version it has. */
 export interface Versioned {
@@ -21,15 +21,8 @@ export class SharedValue {
 
   /** The value as the server that this client talks to knows it. */
   async get(): Promise<Versioned> {
-    for (;;) {
-      try {
-        const { data, stat } = await this.zk.get(this.path);
-        return { data, version: stat.version };
-      } catch (error) {
-        if (!isZooKeeperError(error, 'ZK_NO_NODE')) throw error;
-        await this.make();
-      }
-    }
+    const { data, stat } = await this.look();
+    return { data, version: stat.version };
   }
 
   /** Replaces it whatever it is. */
@@ -71,15 +64,29 @@ export class SharedValue {
     listener: (value: Versioned) => void,
     { until, onError = () => undefined }: { until: AbortSignal; onError?: (error: unknown) => void },
   ): Promise<void> {
-    let shown = -1;
+    // By the transaction, since a node that was deleted and made again counts its versions from 0.
+    let shown: bigint | undefined;
     const look = async () => {
-      const value = await this.get();
-      if (value.version === shown || until.aborted) return;
-      shown = value.version;
-      listener(value);
+      const { data, stat } = await this.look();
+      if (stat.mzxid === shown || until.aborted) return;
+      shown = stat.mzxid;
+      listener({ data, version: stat.version });
     };
-    await this.zk.watch(this.path, () => void look().catch(onError), { until });
+    const trouble = (error: unknown) => until.aborted || onError(error);
+    await this.zk.watch(this.path, () => void look().catch(trouble), { until });
     await look();
+  }
+
+  /** What is there, after making it where there was nothing. */
+  private async look(): Promise<{ data: Buffer; stat: Stat }> {
+    for (;;) {
+      try {
+        return await this.zk.get(this.path);
+      } catch (error) {
+        if (!isZooKeeperError(error, 'ZK_NO_NODE')) throw error;
+        await this.make();
+      }
+    }
   }
 
   private async make(): Promise<void> {

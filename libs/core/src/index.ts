@@ -5,6 +5,7 @@ export type { Resolver, ServiceInstance } from './endpoints.ts';
 export type { ErrorKind, ErrorOptions } from './errors.ts';
 export { assertNever, FlashmeshError, invalidArgument, messageOf, unavailable } from './errors.ts';
 export { numberFlag, parseFlags, required, urlFlag } from './flags.ts';
+export { errorOfIssues, type Issue } from './issues.ts';
 export { Limiter } from './limiter.ts';
 export { murmur2, partitionOf } from './murmur2.ts';
 export {

@@ -68,6 +68,9 @@ return {'rebuild', ARGV[1], tostring(token), '-1'}
 `,
 );
 
+/** Makes the state one that is refused, and rebuilt by the next claim; the token stays, so that no older owner comes back. */
+export const FORGET = compileScript('forget', `return redis.call('HDEL', KEYS[1], 'epoch', 'status')`);
+
 /** Ends a rebuild. ARGV: epoch, token, last offset that the state holds. */
 export const FINISH_REBUILD = compileScript(
   'finish-rebuild',

@@ -185,6 +185,37 @@ describe('RedisProjection', () => {
     expect(ids).toHaveLength(150);
   });
 
+  it('renews a damaged state when it is told to, in the middle of a stream', async () => {
+    const view = projection();
+    await serve(view);
+    await command(0, 100);
+    await eventually(async () => (await counted(view)) === 100);
+    const before = await Promise.all([0, 1].map((p) => stack.redis.hgetall(view.key(p, 'meta'))));
+    await stack.redis.set(view.key(0, 'total'), '7');
+    await stack.redis.del(view.key(1, 'seen'));
+    // Any instance can tell them to, also one that owns nothing.
+    const renewing = projection().renew(partitions, new AbortController().signal);
+    await command(100, 300);
+    await renewing;
+    await eventually(async () => (await counted(view).catch(() => 0)) === 300);
+    await view.relayIdle();
+    expect(new Set(await resultIds()).size).toBe(300);
+    const after = await Promise.all([0, 1].map((p) => stack.redis.hgetall(view.key(p, 'meta'))));
+    for (const [p, meta] of after.entries()) {
+      expect(meta['epoch']).not.toBe(before[p]?.['epoch']);
+      expect(Number(meta['token'])).toBeGreaterThan(Number(before[p]?.['token']));
+    }
+  });
+
+  it('waits for an owner when it renews, until it is told to stop', async () => {
+    const view = projection();
+    const stop = new AbortController();
+    const renewing = view.renew(1, stop.signal);
+    stop.abort();
+    await expect(renewing).rejects.toMatchObject({ code: 'CANCELLED' });
+    await expect(view.renew(1, stop.signal)).rejects.toMatchObject({ code: 'CANCELLED' });
+  });
+
   it('notices a wiped Redis though no message arrives', async () => {
     const view = projection();
     await serve(view);

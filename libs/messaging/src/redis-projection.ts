@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Clock, messageOf, systemClock, type Timer } from '@flashmesh/core';
+import { type Clock, messageOf, sleep, systemClock, throwIfAborted, type Timer } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
 import type { Redis } from 'ioredis';
 import type { EventProducer, OutboxEvent } from './event-producer.ts';
@@ -8,7 +8,7 @@ import type { PartitionControl, PartitionOwner } from './partition-owner.ts';
 import { PositionLost } from './position-lost.ts';
 import { PartitionScripts } from './partition-scripts.ts';
 import { ClaimedRun, type ProjectionRun } from './projection-run.ts';
-import { CLAIM, RELAY } from './projection-scripts.ts';
+import { CLAIM, FORGET, RELAY } from './projection-scripts.ts';
 import type { Script, ScriptArgument } from './script.ts';
 
 /** What a projection is made of. */
@@ -43,6 +43,7 @@ interface Claim {
 }
 
 const WATCH_INTERVAL_MS = 500;
+const RENEW_POLL_MS = 100;
 const RELAY_CHUNK = 500;
 
 /**
@@ -167,6 +168,23 @@ export class RedisProjection implements PartitionOwner {
   /** Resolves when the outboxes of all owned partitions were seen empty. */
   async relayIdle(): Promise<void> {
     await Promise.all([...this.claims.values()].map(({ relay }) => relay.idle()));
+  }
+
+  /**
+   * Has the state rebuilt from the log as if Redis had lost it, whoever owns the partitions; one partition after the other, so that the
+   * rest stays in use. For a state that somebody damaged by hand. Asking again after a failure is safe.
+   *
+   * @param partitions how many there are.
+   * @throws what the signal says; FlashmeshError `unavailable` (`REDIS_UNAVAILABLE`).
+   */
+  async renew(partitions: number, signal: AbortSignal): Promise<void> {
+    for (let partition = 0; partition < partitions; partition++) {
+      throwIfAborted(signal);
+      await this.scripts.run(FORGET, partition, []);
+      while ((await this.scripts.redis.hget(this.key(partition, 'meta'), 'status')) !== 'ready') {
+        await sleep(RENEW_POLL_MS, signal, this.clock);
+      }
+    }
   }
 
   /** Gives up all partitions; resolves when the relays have ended. */

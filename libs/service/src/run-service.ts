@@ -13,12 +13,15 @@ import { createLogger, type Logger, NestLogger, startTelemetry } from '@flashmes
 import { ZooKeeper } from '@flashmesh/zookeeper';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { NestFactory } from '@nestjs/core';
-import type { DynamicModule, INestApplication, Type } from '@nestjs/common';
+import type { DynamicModule, INestApplication, INestApplicationContext, Type } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import type { z } from 'zod';
 import { connectDependencies, type Dependencies } from './dependencies.ts';
 import { type BaseEnv, loadEnv, type ServiceEnv } from './env.ts';
+import type { JobHandler } from './admin-jobs.ts';
 import { Health, HealthServer } from './health.ts';
+import type { SettingsDefinition } from './live-settings.ts';
+import { type Operations, startOperations } from './operations.ts';
 import { ShutdownStack } from './shutdown.ts';
 import { SocketGuard } from './socket-guard.ts';
 import { tokens } from './tokens.ts';
@@ -43,10 +46,16 @@ export interface ServiceOptions<S extends z.ZodRawShape> {
   readonly module: Type;
   /** Least time between two fetches of events that bring something, in milliseconds; a service that nobody waits for takes more. */
   readonly consumerPaceMs?: number;
+  /** What may be set while it runs; injected as `LiveSettings`. */
+  readonly settings?: SettingsDefinition<ServiceEnv<S>, object>;
   /** gRPC services it serves. */
   readonly services?: readonly ServiceDefinitionLike[];
   /** gRPC services it calls. */
   readonly clients?: readonly ServiceClient[];
+  /** The jobs of an admin that it does, by kind. */
+  jobs?(app: INestApplicationContext): Readonly<Record<string, JobHandler>>;
+  /** Whether it follows which processes there are; each of them is there for those who do. @default false */
+  readonly observesMembers?: boolean;
   /** The REST side, where it has one. */
   readonly http?: {
     adapter(): AbstractHttpAdapter;
@@ -128,15 +137,18 @@ async function start<S extends z.ZodRawShape>(
   registerMeshResolver(dependencies.registry);
   shutdown.push('clients', () => closeMeshClients());
 
+  const operations = await startOperations(options, env, logger, shutdown, dependencies.zookeeper);
   const calls = options.services?.length
     ? new MeshServer({ services: [...options.services], host: bindHost, port: env.GRPC_PORT, logger })
     : undefined;
   const strategy = new TransportGroup(calls, dependencies.consumer, env.DRAIN_TIMEOUT_MS);
-  const root = rootModule(options, env, logger, health, dependencies);
+  const root = rootModule(options, env, logger, health, dependencies, operations.providers);
   const nestOptions = { logger: new NestLogger(logger), abortOnError: false };
   const { http } = options;
+  let context: INestApplicationContext;
   if (http) {
     const app = await NestFactory.create(root, http.adapter(), nestOptions);
+    context = app;
     app.connectMicroservice({ strategy }, { inheritAppConfig: true });
     shutdown.push('application', () => app.close());
     const drain = http.configure(app);
@@ -145,11 +157,13 @@ async function start<S extends z.ZodRawShape>(
     shutdown.push('requests', () => drain(env.DRAIN_TIMEOUT_MS));
   } else {
     const app = await NestFactory.createMicroservice(root, { strategy, ...nestOptions });
+    context = app;
     shutdown.push('application', () => app.close());
     await app.listen();
   }
 
   started = true;
+  await operations.open(context);
   if (calls) {
     const announcement = await dependencies.registry.announce(options.name, {
       id: env.INSTANCE_ID,
@@ -175,6 +189,7 @@ function rootModule(
   logger: Logger,
   health: Health,
   dependencies: Dependencies,
+  operations: Operations['providers'],
 ): DynamicModule {
   class ServiceModule {}
   const providers = [
@@ -188,6 +203,7 @@ function rootModule(
     { provide: KafkaConnection, useValue: dependencies.kafka },
     { provide: EventProducer, useValue: dependencies.producer },
     { provide: KafkaServer, useValue: dependencies.consumer },
+    ...operations,
   ];
   const clients = (options.clients ?? []).map(({ definition, service, defaultDeadlineMs }) => ({
     definition,

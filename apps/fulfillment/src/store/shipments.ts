@@ -61,6 +61,11 @@ export class Shipments implements OnModuleInit {
     this.server.ownPartitions(topics.orderEvents, this.projection);
   }
 
+  /** Has the state rebuilt from the log; resolves when it is. @throws as `RedisProjection.renew`. */
+  async renew(signal: AbortSignal): Promise<void> {
+    await this.projection.renew(await this.kafka.partitionsOf(topics.orderEvents.name), signal);
+  }
+
   /** Schedules what a batch of one partition's events calls for; the position moves in the same step. */
   async schedule(events: readonly IncomingEvent<order.OrderEvent>[]): Promise<void> {
     const last = events.at(-1);

@@ -72,6 +72,33 @@ describe('AdaptiveLimit', () => {
     expect(latency()).toBeLessThan(1500);
   });
 
+  it('follows its bounds when they change', async () => {
+    const clock = new ManualClock();
+    const options = { min: 8, max: 100, targetMs: 1000, clock };
+    const limit = new AdaptiveLimit(options);
+    options.max = 300;
+    expect(limit.value).toBe(300);
+    options.max = 50;
+    expect(limit.value).toBe(50);
+    // Halfway down it stays where it is, and grows to the new bound.
+    end(limit, 50, 0, { underWay: 50, failed: true });
+    expect(limit.value).toBe(40);
+    options.max = 60;
+    expect(limit.value).toBe(40);
+    await clock.advance(1);
+    end(limit, 2000, 1);
+    expect(limit.value).toBe(60);
+    options.max = 70;
+    expect(limit.value).toBe(70);
+    options.max = options.min = 4;
+    expect(limit.value).toBe(4);
+    options.targetMs = 100;
+    await clock.advance(150);
+    options.min = 1;
+    end(limit, 100, 1, { underWay: 4, failed: false });
+    expect(limit.value).toBe(3);
+  });
+
   it('refuses bounds that are none', () => {
     const clock = new ManualClock();
     expect(() => new AdaptiveLimit({ min: 0, max: 1, targetMs: 1, clock })).toThrow(RangeError);

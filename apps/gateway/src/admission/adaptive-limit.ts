@@ -1,6 +1,6 @@
 import { type Clock, requirePositiveInteger } from '@flashmesh/core';
 
-/** Bounds of the limit, and what it aims at. */
+/** Bounds of the limit, and what it aims at; what changes here holds from then on. */
 export interface AdaptiveLimitOptions {
   readonly min: number;
   /** Where it begins, too. */
@@ -25,7 +25,8 @@ const MIN_WINDOW = 10;
  */
 export class AdaptiveLimit {
   private readonly options: AdaptiveLimitOptions;
-  private current: number;
+  /** Infinity: the limit is at its upper bound, and follows it. */
+  private current = Number.POSITIVE_INFINITY;
   private ended = 0;
   private bad = 0;
   private windowFrom = Number.NEGATIVE_INFINITY;
@@ -37,11 +38,11 @@ export class AdaptiveLimit {
     requirePositiveInteger('targetMs', options.targetMs);
     if (options.min > options.max) throw new RangeError(`min must be at most max (${options.max})`);
     this.options = options;
-    this.current = options.max;
   }
 
   get value(): number {
-    return Math.floor(this.current);
+    const { min, max } = this.options;
+    return Math.floor(Math.min(max, Math.max(min, this.current)));
   }
 
   /**
@@ -60,10 +61,11 @@ export class AdaptiveLimit {
     if (failed || now - startedAt > targetMs) this.bad++;
     if (this.ended < Math.max(MIN_WINDOW, this.value)) return;
     if (this.bad * 2 > this.ended) {
-      this.current = Math.max(min, this.current * BACKOFF);
+      this.current = Math.max(min, Math.min(max, this.current) * BACKOFF);
       this.windowFrom = now;
-    } else if (underWay * 2 >= this.current) {
-      this.current = Math.min(max, this.current + GROWTH);
+    } else if (underWay * 2 >= this.value) {
+      this.current += GROWTH;
+      if (this.current >= max) this.current = Number.POSITIVE_INFINITY;
     }
     this.ended = 0;
     this.bad = 0;

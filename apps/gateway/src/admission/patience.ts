@@ -1,6 +1,6 @@
 import { type Clock, FlashmeshError, requirePositiveInteger, sleep } from '@flashmesh/core';
 
-/** For how long, and by which time. */
+/** For how long, and by which time; what changes here holds for requests that come then. */
 export interface PatienceOptions {
   /** From the first attempt to the last, in milliseconds. */
   readonly budgetMs: number;

@@ -6,11 +6,12 @@ describe('WaitingRoom', () => {
   function setUp(o: { limit: number; maxWaiting: number }) {
     const clock = new ManualClock();
     const limit = { value: o.limit, observe: jest.fn() };
-    const room = new WaitingRoom({ limit, maxWaiting: o.maxWaiting, maxWaitMs: 1000, clock });
+    const options = { limit, maxWaiting: o.maxWaiting, maxWaitMs: 1000, clock };
+    const room = new WaitingRoom(options);
     const told: string[] = [];
     const enter = (name: string) =>
       room.enter({ admitted: () => told.push(name), refused: () => told.push(`not ${name}`) });
-    return { clock, limit, room, told, enter };
+    return { clock, limit, options, room, told, enter };
   }
 
   it('admits in order of arrival, refuses beyond the line, and forgets who left it', () => {
@@ -56,6 +57,30 @@ describe('WaitingRoom', () => {
     limit.value = 3;
     second.leave();
     expect([told, room.running]).toEqual([['first', 'second', 'third', 'fourth'], 2]);
+  });
+
+  it('lets in who may be in, and refuses who waited too long, as soon as that changes', async () => {
+    const { clock, limit, options, room, told, enter } = setUp({ limit: 1, maxWaiting: 2 });
+    enter('first');
+    enter('second');
+    await clock.advance(300);
+    enter('third');
+    enter('fourth');
+    options.maxWaiting = 3;
+    enter('fifth');
+    expect([told, room.waiting]).toEqual([['first', 'not fourth'], 3]);
+    limit.value = 2;
+    room.adjust();
+    expect([told.at(-1), room.waiting]).toEqual(['second', 2]);
+    await clock.advance(300);
+    enter('sixth');
+    options.maxWaitMs = 300;
+    room.adjust();
+    expect([told.slice(-2), room.waiting]).toEqual([['not third', 'not fifth'], 1]);
+    await clock.advance(299);
+    expect(room.waiting).toBe(1);
+    await clock.advance(1);
+    expect([told.at(-1), room.waiting, clock.pending]).toEqual(['not sixth', 0, 0]);
   });
 
   it('refuses the line and newcomers when it closes, and keeps who is in', () => {

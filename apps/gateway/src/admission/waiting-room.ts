@@ -1,7 +1,7 @@
 import { type Clock, requirePositiveInteger, type Timer } from '@flashmesh/core';
 import type { AdaptiveLimit } from './adaptive-limit.ts';
 
-/** How many may be in, how many may wait to get in, and for how long. */
+/** How many may be in, how many may wait to get in, and for how long; what changes here holds from then on. */
 export interface WaitingRoomOptions {
   readonly limit: Pick<AdaptiveLimit, 'value' | 'observe'>;
   readonly maxWaiting: number;
@@ -25,7 +25,7 @@ export interface Visitor {
 
 interface Waiter {
   readonly visitor: Visitor;
-  readonly until: number;
+  readonly since: number;
   startedAt: number | undefined;
 }
 
@@ -59,8 +59,8 @@ export class WaitingRoom {
 
   /** Admits now or when it is its turn; refuses now when the line is full, or later when the turn does not come in time. */
   enter(visitor: Visitor): Place {
-    const { limit, maxWaiting, maxWaitMs, clock } = this.options;
-    const waiter: Waiter = { visitor, until: clock.monotonic() + maxWaitMs, startedAt: undefined };
+    const { limit, maxWaiting, clock } = this.options;
+    const waiter: Waiter = { visitor, since: clock.monotonic(), startedAt: undefined };
     if (this.closed) visitor.refused();
     else if (this.line.size === 0 && this.active < limit.value) this.admit(waiter);
     else if (this.line.size >= maxWaiting) visitor.refused();
@@ -78,6 +78,15 @@ export class WaitingRoom {
         }
       },
     };
+  }
+
+  /** The options have changed: who may be in now is let in, and who has waited too long by now is refused. */
+  adjust(): void {
+    this.timer?.cancel();
+    this.timer = undefined;
+    this.letIn();
+    this.refuseLate();
+    this.watch();
   }
 
   /**
@@ -109,15 +118,20 @@ export class WaitingRoom {
   private watch(): void {
     const [first] = this.line;
     if (this.timer || !first) return;
-    const { clock } = this.options;
-    this.timer = clock.after(Math.max(first.until - clock.monotonic(), 1), () => {
+    const { clock, maxWaitMs } = this.options;
+    this.timer = clock.after(Math.max(first.since + maxWaitMs - clock.monotonic(), 1), () => {
       this.timer = undefined;
-      for (const waiter of this.line) {
-        if (waiter.until > clock.monotonic()) break;
-        this.line.delete(waiter);
-        waiter.visitor.refused();
-      }
+      this.refuseLate();
       this.watch();
     });
+  }
+
+  private refuseLate(): void {
+    const { clock, maxWaitMs } = this.options;
+    for (const waiter of this.line) {
+      if (waiter.since + maxWaitMs > clock.monotonic()) return;
+      this.line.delete(waiter);
+      waiter.visitor.refused();
+    }
   }
 }

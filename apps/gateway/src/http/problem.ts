@@ -46,7 +46,10 @@ const statuses: Record<ErrorKind, number> = {
 };
 
 /** Codes whose status says more than that of their kind. */
-const statusOfCode: ReadonlyMap<string, number> = new Map([['IDEMPOTENCY_KEY_REUSED', 422]]);
+const statusOfCode: ReadonlyMap<string, number> = new Map([
+  ['IDEMPOTENCY_KEY_REUSED', 422],
+  ['CONFIGURATION_CHANGED', 412],
+]);
 
 /** What the HTTP server itself refuses, by its own codes and statuses. */
 const refusals = {

@@ -1,26 +1,24 @@
-import { FlashmeshError, invalidArgument } from '@flashmesh/core';
+import { errorOfIssues, invalidArgument } from '@flashmesh/core';
 import { StandardSchemaValidationPipe } from '@nestjs/common';
-
-/** What a schema says about one fault; zod's issues have `keys` where a field is not known. */
-interface Issue {
-  readonly message: string;
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[];
-  readonly keys?: readonly string[];
-}
-
-/** The first fault, as the field and the rule that it broke. */
-export function errorOfIssues(issues: readonly Issue[]): FlashmeshError {
-  const [issue] = issues;
-  const path = (issue?.path ?? []).map((step) => String(typeof step === 'object' ? step.key : step));
-  const [unknown] = issue?.keys ?? [];
-  if (unknown !== undefined) return invalidArgument([...path, unknown].join('.'), 'is not a known field');
-  return invalidArgument(path.join('.') || 'body', issue?.message ?? 'is not valid');
-}
 
 /** Checks a parameter against the schema it is declared with, `@Body({ schema, pipes: [validation] })`. */
 export const validation = new StandardSchemaValidationPipe({
   exceptionFactory: (issues) => errorOfIssues(issues),
 });
+
+const ETAG = /^"(\d{1,10})"$/;
+
+/**
+ * The version that the caller's `If-Match` insists on; `undefined` without one, or for `*`.
+ *
+ * @throws FlashmeshError `invalid_argument` when it is malformed.
+ */
+export function versionToMatch(header: string | undefined): number | undefined {
+  if (header === undefined || header === '*') return undefined;
+  const [, version] = ETAG.exec(header) ?? [];
+  if (version === undefined) throw invalidArgument('If-Match', 'must be one version in quotes, e.g. "3"');
+  return Number(version);
+}
 
 const KEY = /^[A-Za-z0-9._:-]{1,128}$/;
 

@@ -30,14 +30,15 @@ export class OrderStreams implements OnModuleDestroy {
   private readonly changes: OrderChanges;
   private readonly clock: Clock;
   private readonly logger: Logger;
-  private readonly limit: number;
+  private readonly options: { readonly limit: number };
 
-  /** @throws RangeError when `limit` is not a positive integer. */
+  /** @throws RangeError when `limit`, which may change later, is not a positive integer. */
   constructor(options: { changes: OrderChanges; clock: Clock; logger: Logger; limit: number }) {
     this.changes = options.changes;
     this.clock = options.clock;
     this.logger = options.logger;
-    this.limit = requirePositiveInteger('limit', options.limit);
+    requirePositiveInteger('limit', options.limit);
+    this.options = options;
   }
 
   /** Streams that are open. */
@@ -52,7 +53,7 @@ export class OrderStreams implements OnModuleDestroy {
    * @throws FlashmeshError `resource_exhausted` (`TOO_MANY_STREAMS`), or what `read` throws.
    */
   async watch(orderId: string, read: ReadOrder, signal: AbortSignal): Promise<Observable<MessageEvent>> {
-    if (this.open.size >= this.limit) {
+    if (this.open.size >= this.options.limit) {
       throw new FlashmeshError('resource_exhausted', 'TOO_MANY_STREAMS', 'too many streams are open', {
         retryAfterMs: 5000,
       });

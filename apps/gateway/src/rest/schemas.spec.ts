@@ -1,4 +1,4 @@
-import { errorOfIssues } from '../http/validation.ts';
+import { errorOfIssues } from '@flashmesh/core';
 import { openSaleBody, openSessionBody, placeOrderBody } from './schemas.ts';
 
 /** `field: rule` of what a schema says to a value; undefined when it is fine. */

@@ -126,6 +126,11 @@ export class StockStore implements OnModuleInit, OnApplicationShutdown {
     return this.projection.stop();
   }
 
+  /** Has the stock rebuilt from the log; resolves when it is. @throws as `RedisProjection.renew`. */
+  renew(signal: AbortSignal): Promise<void> {
+    return this.projection.renew(this.partitionCount, signal);
+  }
+
   /** How many partitions the stock is divided into. */
   get partitions(): number {
     return this.partitionCount;

@@ -67,6 +67,11 @@ export class Notifications implements OnModuleInit {
     this.server.ownPartitions(topics.orderEvents, this.projection);
   }
 
+  /** Has the state rebuilt from the log; resolves when it is. @throws as `RedisProjection.renew`. */
+  async renew(signal: AbortSignal): Promise<void> {
+    await this.projection.renew(await this.kafka.partitionsOf(topics.orderEvents.name), signal);
+  }
+
   /** Tells whom a batch of one partition's events concerns, each once. */
   async tell(events: readonly IncomingEvent<order.OrderEvent>[]): Promise<void> {
     const last = events.at(-1);

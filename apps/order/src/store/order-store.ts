@@ -106,6 +106,11 @@ export class OrderStore implements OnModuleInit, OnApplicationShutdown {
     return this.projection.stop();
   }
 
+  /** Has the view rebuilt from the log; resolves when it is. @throws as `RedisProjection.renew`. */
+  renew(signal: AbortSignal): Promise<void> {
+    return this.projection.renew(this.partitions, signal);
+  }
+
   partitionOf(orderId: string): number {
     return partitionOf(orderId, this.partitions);
   }

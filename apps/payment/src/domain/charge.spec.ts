@@ -1,5 +1,4 @@
 import { payment } from '@flashmesh/contracts';
-import { behaviourOf } from './behaviour.ts';
 import {
   type Charge,
   chargeInputs,
@@ -113,13 +112,4 @@ describe('checkCharge and checkVoid', () => {
       expect.objectContaining({ field: 'orderId' }),
     );
   });
-});
-
-describe('behaviourOf', () => {
-  it.each([
-    ['tok_visa', { declines: false, answersLate: false, reports: 1 }],
-    ['tok_decline_funds', { declines: true, answersLate: false, reports: 1 }],
-    ['tok_timeout', { declines: false, answersLate: true, reports: 1 }],
-    ['tok_twice_1', { declines: false, answersLate: false, reports: 2 }],
-  ])('%s', (token, behaviour) => expect(behaviourOf(token)).toEqual(behaviour));
 });

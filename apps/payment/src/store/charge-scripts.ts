@@ -76,6 +76,9 @@ redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'status', 'rebuilding', 'settled',
 return 1
 `;
 
+/** Ends this life of the view: the next caller has it rebuilt. */
+export const FORGET = `return redis.call('HDEL', KEYS[1], 'epoch', 'status')`;
+
 /** Takes over entries of the ledger. ARGV: epoch, lease until, then five an entry: order id, kind, amount, currency, buyer. */
 export const RESTORE = `${BUILDER_ONLY}${RECORD}
 redis.call('HSET', KEYS[1], 'lease', ARGV[2])

@@ -5,6 +5,7 @@ import {
   messageOf,
   SingleFlight,
   sleep,
+  throwIfAborted,
   type Timer,
   unavailable,
 } from '@flashmesh/core';
@@ -41,6 +42,7 @@ const scripts = {
   step: script('step', bodies.STEP),
   logged: script('logged', bodies.LOGGED),
   claim: script('claim', bodies.CLAIM),
+  forget: script('forget', bodies.FORGET),
   restore: script('restore', bodies.RESTORE),
   open: script('open', bodies.OPEN),
   claimSettling: script('claim-settling', bodies.CLAIM_SETTLING),
@@ -87,6 +89,21 @@ export class ChargeView implements OnModuleInit, OnApplicationShutdown {
   onApplicationShutdown(): void {
     this.stopped = true;
     this.settleTimer?.cancel();
+  }
+
+  /**
+   * Has the view rebuilt from the ledger as if Redis had lost it; resolves when there is one again. Asking again after a failure is safe.
+   *
+   * @throws what the signal says; what Redis says.
+   */
+  async renew(signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    await this.run(scripts.forget, []);
+    // A rebuild that was ending just then may have opened the view that was forgotten.
+    while (!(await this.isOpen())) {
+      await this.ensureView();
+      throwIfAborted(signal);
+    }
   }
 
   /**
@@ -139,7 +156,7 @@ export class ChargeView implements OnModuleInit, OnApplicationShutdown {
     const epoch = randomUUID();
     const now = this.clock.now();
     const claimed = await this.run(scripts.claim, [epoch, now, now + LEASE_MS]);
-    if (claimed !== 1) return (await this.redis.hget(KEYS[0], 'status')) === 'ready';
+    if (claimed !== 1) return this.isOpen();
     const startedAt = this.clock.monotonic();
     await this.ledger.drain();
     const entries = await this.takeOver(epoch);
@@ -148,6 +165,10 @@ export class ChargeView implements OnModuleInit, OnApplicationShutdown {
     const ms = Math.round(this.clock.monotonic() - startedAt);
     this.logger.info({ entries, ms }, 'rebuilt the view of charges from the ledger');
     return true;
+  }
+
+  private async isOpen(): Promise<boolean> {
+    return (await this.redis.hget(KEYS[0], 'status')) === 'ready';
   }
 
   /** Reads the ledger from the beginning to its end into the view; returns how many entries there were. */
