@@ -1,25 +1,37 @@
 import { catalog, inventory } from '@flashmesh/contracts';
-import { type Clock, FlashmeshError, sleep, throwIfAborted, unavailable } from '@flashmesh/core';
-import { Lock } from '@flashmesh/coordination';
+import { type Clock, FlashmeshError, unavailable } from '@flashmesh/core';
+import { Lock, type LockHandle } from '@flashmesh/coordination';
 import { InjectClient, type MeshClient } from '@flashmesh/rpc';
 import { InjectClock, InjectEnv, InjectLogger } from '@flashmesh/service';
 import type { Logger } from '@flashmesh/telemetry';
 import { ZooKeeper } from '@flashmesh/zookeeper';
 import { Injectable } from '@nestjs/common';
 import { type CheckedSale, checkNewSale, isId, sameContent } from './domain/check-sale.ts';
-import { seededUnits } from './domain/seeded-units.ts';
 import type { CatalogEnv } from './env.ts';
 import { SaleDoors } from './sale-doors.ts';
-import { CatalogLog } from './store/catalog-log.ts';
+import { SaleRounds } from './sale-rounds.ts';
+import { CatalogLog, requireHeld } from './store/catalog-log.ts';
 import { CatalogView } from './store/catalog-view.ts';
 
-/** How often inventory is asked whether it has the stock. */
-const POLL_MS = 50;
 const { OPEN, CLOSED } = catalog.SaleState;
 
 /**
- * Opens and closes sales. A ZooKeeper lock keeps two openings of one sale apart; every step is idempotent by id, so whoever
+ * Opens and closes sales. A ZooKeeper lock keeps two changes of one sale apart; every step is idempotent by id, so whoever
  * calls again after a crash finishes what was begun.
+ *
+ * A process that was frozen may go on after it has lost the lock. So the lock is in no step only held: every write carries its
+ * token or is done in one transaction with a check of it, and whoever applies the write refuses it when a later holder was there
+ * before. The first step of each change is the sale's own record, which tells the readers of `catalog.sales`; the products and the
+ * stock, which have an order of their own, are told each by a record with the token.
+ *
+ * | step of an opening       | what refuses it, sent late                                        |
+ * | ------------------------ | ----------------------------------------------------------------- |
+ * | sale is `preparing`      | CatalogView, by the token of the sale's records before            |
+ * | names of products        | CatalogView, by the token of the SKU's records of this sale before |
+ * | round with inventory     | ZooKeeper, by the lock's node                                     |
+ * | seeds                    | inventory's script, by the token of the sale's commands before    |
+ * | sale is `open`           | CatalogView                                                       |
+ * | door                     | ZooKeeper                                                         |
  */
 @Injectable()
 export class SaleAdmin {
@@ -27,6 +39,7 @@ export class SaleAdmin {
   private readonly log: CatalogLog;
   private readonly view: CatalogView;
   private readonly doors: SaleDoors;
+  private readonly rounds: SaleRounds;
   private readonly inventory: MeshClient<inventory.InventoryServiceDefinition>;
   private readonly timeoutMs: number;
   private readonly clock: Clock;
@@ -37,6 +50,7 @@ export class SaleAdmin {
     log: CatalogLog,
     view: CatalogView,
     doors: SaleDoors,
+    rounds: SaleRounds,
     @InjectClient(inventory.InventoryServiceDefinition)
     client: MeshClient<inventory.InventoryServiceDefinition>,
     @InjectEnv() env: CatalogEnv,
@@ -47,6 +61,7 @@ export class SaleAdmin {
     this.log = log;
     this.view = view;
     this.doors = doors;
+    this.rounds = rounds;
     this.inventory = client;
     this.timeoutMs = env.OPEN_SALE_TIMEOUT_MS;
     this.clock = clock;
@@ -54,48 +69,46 @@ export class SaleAdmin {
   }
 
   /**
-   * Opens a sale: products and the sale are written, the stock is seeded once, and the doors open when inventory has it.
-   * A sale that is open with the same content is answered as it is.
+   * Opens a sale: the sale and its products are written, the stock is seeded once, and the doors open when every live instance of
+   * inventory sees it. A sale that is open with the same content is answered as it is.
    *
-   * @throws FlashmeshError `failed_precondition` `SALE_EXISTS` or `SALE_CLOSED`, `invalid_argument`, or unavailable
-   *   `SALE_NOT_READY` when a step took too long: the same call again goes on from there.
+   * @throws FlashmeshError `failed_precondition` `SALE_EXISTS` or `SALE_CLOSED`, `invalid_argument`, `aborted` `NOT_HELD` when the
+   *   lock was lost on the way, or unavailable `SALE_NOT_READY` when a step took too long: the same call again goes on from there.
    */
   open(wanted: CheckedSale, caller?: AbortSignal): Promise<catalog.Sale> {
-    return this.exclusively(wanted.sale.id, caller, async (signal) => {
-      const sale = await this.prepare(wanted, signal);
-      if (sale.state !== OPEN) {
-        await this.seed(sale, signal);
-        await this.log.writeSale(sale, 'open', signal);
-        this.logger.info({ saleId: sale.id }, 'sale opened');
+    return this.exclusively(wanted.sale.id, caller, async (lock, signal) => {
+      const known = this.view.sale(wanted.sale.id);
+      if (known && !sameContent(known, wanted.sale)) throw saleExists();
+      if (known?.state === CLOSED) {
+        throw new FlashmeshError('failed_precondition', 'SALE_CLOSED', 'the sale is over');
       }
-      await this.doors.set(sale.id, 'open');
-      return this.require(sale.id);
+      if (!known) checkNewSale(wanted, (sku) => this.view.product(sku) !== undefined, this.clock.now());
+      if (known?.state === OPEN) await this.doors.set(lock, known.id, 'open');
+      else await this.bringUp(lock, wanted, signal);
+      return this.require(wanted.sale.id);
     });
   }
 
   /**
-   * Closes a sale before its window ends; when the window ends by itself, nothing needs to be written (see `isOpen`).
+   * Closes a sale before its window ends, also while it is being prepared: when this answers, nothing that an opening of it still
+   * sends adds units any more. When the window ends by itself, nothing needs to be written (see `isOpen`).
    *
-   * @throws FlashmeshError `not_found` `UNKNOWN_SALE`; `failed_precondition` `SALE_NOT_OPEN` while it is being prepared.
+   * @throws FlashmeshError `not_found` `UNKNOWN_SALE`; `aborted` and unavailable as by {@link SaleAdmin.open}.
    */
   close(saleId: string, caller?: AbortSignal): Promise<catalog.Sale> {
     // An id that nobody can have needs no lock, and must not become the name of a znode.
     if (!isId(saleId)) return Promise.reject(unknownSale());
-    return this.exclusively(saleId, caller, async (signal) => {
-      const sale = this.view.sale(saleId);
-      if (!sale) throw unknownSale();
+    return this.exclusively(saleId, caller, async (lock, signal) => {
+      const sale = this.require(saleId);
       if (sale.state !== CLOSED) {
-        if (sale.state !== OPEN) {
-          throw new FlashmeshError(
-            'failed_precondition',
-            'SALE_NOT_OPEN',
-            'the sale is still being prepared',
-          );
-        }
-        await this.log.writeSale(sale, 'closed', signal);
+        await this.log.writeSale(lock, sale, 'closed', signal);
         this.logger.info({ saleId }, 'sale closed');
       }
-      await this.doors.set(saleId, 'closed');
+      await this.doors.set(lock, saleId, 'closed');
+      await this.log.writeProducts(lock, sale, [], signal);
+      const skus = sale.items.map(({ sku }) => sku);
+      await this.inventory.fenceSale({ saleId, skus, token: requireHeld(lock, signal) }, { signal });
+      await this.rounds.clear(saleId);
       return this.require(saleId);
     });
   }
@@ -104,7 +117,7 @@ export class SaleAdmin {
   private async exclusively<T>(
     saleId: string,
     caller: AbortSignal | undefined,
-    change: (signal: AbortSignal) => Promise<T>,
+    change: (lock: LockHandle, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const slow = AbortSignal.timeout(this.timeoutMs);
     const patience = caller ? AbortSignal.any([caller, slow]) : slow;
@@ -113,7 +126,7 @@ export class SaleAdmin {
       const handle = await lock.acquire({ signal: patience });
       try {
         await this.log.catchUp();
-        return await change(AbortSignal.any([patience, handle.signal]));
+        return await change(handle, AbortSignal.any([patience, handle.signal]));
       } finally {
         await handle.release();
       }
@@ -126,42 +139,29 @@ export class SaleAdmin {
     }
   }
 
-  /** Writes the products and the sale, unless an earlier call did; answers the sale as it stands. */
-  private async prepare(wanted: CheckedSale, signal: AbortSignal): Promise<catalog.Sale> {
-    const known = this.view.sale(wanted.sale.id);
-    if (known && !sameContent(known, wanted.sale)) throw saleExists();
-    if (known?.state === CLOSED) {
-      throw new FlashmeshError('failed_precondition', 'SALE_CLOSED', 'the sale is over');
-    }
-    if (known?.state === OPEN) return known;
-    if (!known) checkNewSale(wanted, (sku) => this.view.product(sku) !== undefined, this.clock.now());
-    for (const product of wanted.products) await this.log.writeProduct(wanted.sale.id, product, signal);
-    if (known) return known;
-    const written = await this.log.writeSale(wanted.sale, 'preparing', signal);
-    if (!sameContent(written, wanted.sale)) throw saleExists();
-    return written;
-  }
-
-  /** Puts the stock in, once per sale and SKU whoever calls, and waits until inventory has it. */
-  private async seed(sale: catalog.Sale, signal: AbortSignal): Promise<void> {
-    const restock = ({ sku, stock }: catalog.SaleItem) =>
-      this.inventory.restock({ restockId: `${sale.id}/${sku}`, sku, quantity: stock }, { signal });
-    await Promise.all(sale.items.map(restock));
-    for (const { sku } of sale.items) {
-      const wanted = seededUnits(this.view.sales(), sale, sku);
-      while ((await this.initialUnits(sku, signal)) < wanted) await sleep(POLL_MS, signal, this.clock);
-    }
-  }
-
-  /** Units of an SKU that ever arrived; 0 as well when inventory cannot say at the moment. */
-  private async initialUnits(sku: string, signal: AbortSignal): Promise<number> {
+  /** Takes a sale that is not open through all steps, whichever of them an earlier call did. */
+  private async bringUp(lock: LockHandle, wanted: CheckedSale, signal: AbortSignal): Promise<void> {
+    const sale = await this.log.writeSale(lock, wanted.sale, 'preparing', signal);
+    // Somebody who had no token may have been faster: what the log has taken counts.
+    if (!sameContent(sale, wanted.sale)) throw saleExists();
+    await this.log.writeProducts(lock, sale, wanted.products, signal);
+    const seeds = sale.items.map(({ sku, stock }) => ({
+      sku,
+      restockId: `${sale.id}/${sku}`,
+      quantity: stock,
+    }));
+    const round = await this.rounds.begin(lock, requireHeld(lock, signal), sale.id, seeds);
     try {
-      const { stock } = await this.inventory.getStock({ sku }, { signal });
-      return stock?.initial ?? 0;
-    } catch (error) {
-      throwIfAborted(signal);
-      if (error instanceof FlashmeshError && ['not_found', 'unavailable'].includes(error.kind)) return 0;
-      throw error;
+      const token = requireHeld(lock, signal);
+      const restock = (seed: inventory.Seed) =>
+        this.inventory.restock({ ...seed, saleId: sale.id, token }, { signal });
+      await Promise.all(seeds.map(restock));
+      await round.enter(signal);
+      await this.log.writeSale(lock, sale, 'open', signal);
+      this.logger.info({ saleId: sale.id }, 'sale opened');
+      await this.doors.set(lock, sale.id, 'open');
+    } finally {
+      await round.end();
     }
   }
 

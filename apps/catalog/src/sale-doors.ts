@@ -1,7 +1,7 @@
-import { ZooKeeper, ZooKeeperError } from '@flashmesh/zookeeper';
+import { znodes } from '@flashmesh/contracts';
+import type { Holding } from '@flashmesh/coordination';
+import { isZooKeeperError, joinPath, ZooKeeper } from '@flashmesh/zookeeper';
 import { Injectable } from '@nestjs/common';
-
-const DOORS = '/flashmesh/sales';
 
 /**
  * One znode a sale, `open` or `closed`: every service that caches sales watches them, so all see a door move at once. The
@@ -15,24 +15,20 @@ export class SaleDoors {
     this.zookeeper = zookeeper;
   }
 
-  async set(saleId: string, door: 'open' | 'closed'): Promise<void> {
-    const path = `${DOORS}/${saleId}`;
+  /**
+   * Moves the door while the sale's lock is held: both are checked and done in one transaction.
+   *
+   * @throws FlashmeshError `aborted` (`NOT_HELD`): the door was not moved.
+   */
+  async set(lock: Pick<Holding, 'guard'>, saleId: string, door: 'open' | 'closed'): Promise<void> {
+    const path = joinPath(znodes.doors, saleId);
     try {
-      await this.zookeeper.set(path, door);
+      await lock.guard([{ op: 'set', path, data: door }]);
     } catch (error) {
-      if (!(error instanceof ZooKeeperError) || error.code !== 'ZK_NO_NODE') throw error;
-      await this.zookeeper.mkdirp(DOORS);
-      await this.create(path, door);
-    }
-  }
-
-  private async create(path: string, door: string): Promise<void> {
-    try {
-      await this.zookeeper.create(path, door);
-    } catch (error) {
-      // Sent twice over a connection that broke between: the first one counted.
-      if (!(error instanceof ZooKeeperError) || error.code !== 'ZK_NODE_EXISTS') throw error;
-      await this.zookeeper.set(path, door);
+      if (!isZooKeeperError(error, 'ZK_NO_NODE')) throw error;
+      await this.zookeeper.mkdirp(znodes.doors);
+      // While the lock is held, nobody else makes it.
+      await lock.guard([{ op: 'create', path, data: door }]);
     }
   }
 }

@@ -5,6 +5,7 @@ import { Injectable, Module } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { ExpiryLeader } from './expiry-leader.ts';
 import { InventoryController } from './inventory.controller.ts';
+import { SaleArming } from './sale-arming.ts';
 import { StockStore } from './store/stock-store.ts';
 import { StockView } from './store/stock-view.ts';
 
@@ -25,6 +26,6 @@ class ShopStock extends StockStore {
 /** Inventory: one writer a partition decides about every unit of stock. */
 @Module({
   controllers: [InventoryController],
-  providers: [{ provide: StockStore, useClass: ShopStock }, StockView, ExpiryLeader],
+  providers: [{ provide: StockStore, useClass: ShopStock }, StockView, ExpiryLeader, SaleArming],
 })
 export class InventoryModule {}

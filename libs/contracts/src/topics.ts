@@ -37,13 +37,15 @@ const COMPACTED = { 'cleanup.policy': 'compact' };
  * partition n of each holds the same orders.
  */
 export const topics = {
+  // Not compacted: that would keep the last record of a key, which may be one that does not count, sent late by a writer who had
+  // lost its lock, and drop those that show so. An opening writes few records.
   products: topic({
     name: 'catalog.products',
     type: 'flashmesh.catalog.v1.Product',
     codec: Product,
-    config: COMPACTED,
+    config: FOREVER,
   }),
-  sales: topic({ name: 'catalog.sales', type: 'flashmesh.catalog.v1.Sale', codec: Sale, config: COMPACTED }),
+  sales: topic({ name: 'catalog.sales', type: 'flashmesh.catalog.v1.Sale', codec: Sale, config: FOREVER }),
   // The stock is rebuilt by replaying every command, so the commands stay until there are snapshots to start from.
   inventoryCommands: topic({
     name: 'inventory.commands',

@@ -1,7 +1,8 @@
+import { FlashmeshError } from '@flashmesh/core';
 import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
 import { type WaitOptions, withDeadline } from './deadline.ts';
 import { guaranteedDelete } from './guaranteed-delete.ts';
-import { untilGone, untilThere } from './wait-for.ts';
+import { untilChildren, untilGone, untilThere } from './wait-for.ts';
 
 /** A barrier that somebody sets and somebody lifts; whoever comes meanwhile waits. */
 export class Barrier {
@@ -40,6 +41,14 @@ export class Barrier {
   }
 }
 
+export interface DoubleBarrierOptions {
+  /**
+   * Whether the barrier's node is somebody else's to make and to remove: whoever comes when it was removed is refused, where it would
+   * be made again and stay behind. @default false
+   */
+  readonly mustExist?: boolean;
+}
+
 /** The node that says that all are in. It is never counted as a member. */
 const READY = 'ready';
 
@@ -50,18 +59,27 @@ const READY = 'ready';
 export class DoubleBarrier {
   private readonly zk: ZooKeeper;
   private readonly path: string;
-  private readonly members: number;
+  private readonly members: number | readonly string[];
   private readonly id: string;
+  private readonly mustExist: boolean;
 
   /**
    * @param id of this member, another for each.
-   * @param members how many there are; more may enter, and none of those waits.
+   * @param members how many there are, or who: more may enter, and none of those waits. `Infinity` leaves it to the others to say
+   *   that all are in.
    */
-  constructor(zk: ZooKeeper, path: string, id: string, members: number) {
+  constructor(
+    zk: ZooKeeper,
+    path: string,
+    id: string,
+    members: number | readonly string[],
+    o: DoubleBarrierOptions = {},
+  ) {
     this.zk = zk;
     this.path = path;
     this.id = id;
     this.members = members;
+    this.mustExist = o.mustExist ?? false;
   }
 
   private get own(): string {
@@ -75,7 +93,8 @@ export class DoubleBarrier {
   /**
    * Resolves when all members have entered.
    *
-   * @throws FlashmeshError `deadline_exceeded` (`BARRIER_TIMEOUT`) or the reason of the signal: this member has left then.
+   * @throws FlashmeshError `deadline_exceeded` (`BARRIER_TIMEOUT`) or the reason of the signal: this member has left then;
+   *   `aborted` (`BARRIER_GONE`) with `mustExist`.
    */
   async enter(o: WaitOptions = {}): Promise<void> {
     try {
@@ -103,14 +122,27 @@ export class DoubleBarrier {
   }
 
   private async allIn(signal: AbortSignal | undefined): Promise<boolean> {
-    await this.placeOwn();
-    if (await this.zk.exists(this.ready, { signal })) return true;
-    if ((await this.inside(signal)).length >= this.members) {
-      await this.zk.create(this.ready, '').catch(unless('ZK_NODE_EXISTS'));
-      return true;
+    try {
+      await this.placeOwn();
+      if (await this.zk.exists(this.ready, { signal })) return true;
+      if (this.isFull(await this.zk.children(this.path, { signal }))) {
+        await this.zk.create(this.ready, '').catch(unless('ZK_NODE_EXISTS'));
+        return true;
+      }
+      if (typeof this.members === 'number') await untilThere(this.zk, this.ready, signal);
+      else await untilChildren(this.zk, this.path, (names) => this.isFull(names), signal);
+    } catch (error) {
+      if (!isZooKeeperError(error, 'ZK_NO_NODE')) throw error;
+      if (this.mustExist) throw gone(this.path, error);
     }
-    await untilThere(this.zk, this.ready, signal);
     return false;
+  }
+
+  /** Whoever counts members is woken by the last of them; whoever knows them by name looks at each that comes. */
+  private isFull(names: readonly string[]): boolean {
+    if (names.includes(READY)) return true;
+    if (typeof this.members === 'number') return names.length >= this.members;
+    return this.members.every((member) => names.includes(member));
   }
 
   private async allOut(signal: AbortSignal | undefined): Promise<boolean> {
@@ -128,7 +160,7 @@ export class DoubleBarrier {
     try {
       await this.zk.create(this.own, '', { mode: 'ephemeral' });
     } catch (error) {
-      if (isZooKeeperError(error, 'ZK_NO_NODE')) {
+      if (isZooKeeperError(error, 'ZK_NO_NODE') && !this.mustExist) {
         await this.zk.mkdirp(this.path);
         return this.placeOwn();
       }
@@ -136,8 +168,12 @@ export class DoubleBarrier {
     }
   }
 
+  /** Nobody is in a barrier that was removed. */
   private async inside(signal: AbortSignal | undefined): Promise<string[]> {
-    const names = await this.zk.children(this.path, { signal });
+    const names = await this.zk.children(this.path, { signal }).catch((error: unknown) => {
+      if (!isZooKeeperError(error, 'ZK_NO_NODE')) throw error;
+      return [];
+    });
     return names.filter((name) => name !== READY);
   }
 
@@ -151,6 +187,10 @@ export class DoubleBarrier {
       return false;
     }
   }
+}
+
+function gone(path: string, cause: unknown): FlashmeshError {
+  return new FlashmeshError('aborted', 'BARRIER_GONE', `${path} was removed`, { cause });
 }
 
 function unless(code: 'ZK_NO_NODE' | 'ZK_NODE_EXISTS' | 'ZK_CONNECTION_LOSS'): (error: unknown) => void {

@@ -1,5 +1,5 @@
 export { AtomicCounter } from './atomic-counter.ts';
-export { Barrier, DoubleBarrier } from './barrier.ts';
+export { Barrier, DoubleBarrier, type DoubleBarrierOptions } from './barrier.ts';
 export { Configuration, type ConfigurationOptions, type Published, type Schema } from './configuration.ts';
 export type { WaitOptions } from './deadline.ts';
 export { Election, type ElectionOptions, type Leadership } from './election.ts';

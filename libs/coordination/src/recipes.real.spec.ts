@@ -110,6 +110,26 @@ describe('recipes, real server', () => {
     expect(await (zk[0] as (typeof zk)[0]).children(stage.path)).toEqual([]);
   });
 
+  it('lets nobody in before those who were named, and makes no barrier again that its host removed', async () => {
+    const zk = [await stage.connect(), await stage.connect(), await stage.connect()] as const;
+    await zk[0].mkdirp(stage.path);
+    const enter = (i: 0 | 1 | 2, members: number | readonly string[]) =>
+      new DoubleBarrier(zk[i], stage.path, `m${i}`, members, { mustExist: true }).enter();
+    let open = false;
+    const host = enter(0, ['m0', 'm2']).then(() => (open = true));
+    const stranger = enter(1, Infinity);
+    await eventually(async () => (await zk[0].children(stage.path)).length === 2);
+    await pause(100);
+    expect(open).toBe(false);
+    await Promise.all([host, stranger, enter(2, Infinity)]);
+    expect(open).toBe(true);
+    for (const name of await zk[0].children(stage.path)) await zk[0].delete(`${stage.path}/${name}`);
+    await zk[0].delete(stage.path);
+    await expect(enter(1, 1)).rejects.toMatchObject({ code: 'BARRIER_GONE' });
+    await new DoubleBarrier(zk[1], stage.path, 'm1', 1, { mustExist: true }).leave();
+    expect(await zk[0].exists(stage.path)).toBeUndefined();
+  });
+
   it('changes a value by its version, and shows it to all', async () => {
     const [one, two] = [await stage.connect(), await stage.connect()];
     const mine = new SharedValue(one, `${stage.path}/deep/value`, 'first');

@@ -4,6 +4,7 @@ export { ManualClock, systemClock } from './clock.ts';
 export type { Resolver, ServiceInstance } from './endpoints.ts';
 export type { ErrorKind, ErrorOptions } from './errors.ts';
 export { assertNever, FlashmeshError, invalidArgument, messageOf, unavailable } from './errors.ts';
+export { type Fence, passFence, tokenDigits, type WriteToken } from './fence.ts';
 export { numberFlag, parseFlags, required, urlFlag } from './flags.ts';
 export { errorOfIssues, type Issue } from './issues.ts';
 export { Limiter } from './limiter.ts';

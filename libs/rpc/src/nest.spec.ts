@@ -104,6 +104,11 @@ class StockController implements RpcHandlers<typeof Inventory> {
   async restock(): Promise<inventory.RestockResponse> {
     return inventory.RestockResponse.create();
   }
+
+  @Rpc(Inventory, 'fenceSale')
+  async fenceSale(): Promise<inventory.FenceSaleResponse> {
+    return inventory.FenceSaleResponse.create();
+  }
 }
 
 @Injectable()

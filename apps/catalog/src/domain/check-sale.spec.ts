@@ -11,13 +11,16 @@ const sale: catalog.Sale = {
   currency: 'EUR',
   reservationTtlSeconds: 60,
   items: [item],
+  token: undefined,
 };
-const products = [{ sku: 'phone', name: 'Phone' }];
+const product = (sku: string, name: string) => catalog.Product.create({ sku, name });
+const products = [product('phone', 'Phone')];
 
 describe('checkSale', () => {
-  it('takes a good sale, in state PREPARING whatever it said', () => {
+  it('takes a good sale, in state PREPARING and written by nobody, whatever it said', () => {
     const state = catalog.SaleState.CLOSED;
-    expect(checkSale({ sale: { ...sale, state }, products })).toEqual({
+    const token = { ensemble: 'mine', czxid: 'f'.repeat(16) };
+    expect(checkSale({ sale: { ...sale, state, token }, products })).toEqual({
       sale: { ...sale, state: catalog.SaleState.PREPARING },
       products,
     });
@@ -50,8 +53,8 @@ describe('checkSale', () => {
   });
 
   it.each([
-    ['products[0].name', [{ sku: 'phone', name: '' }]],
-    ['products[0].sku', [{ sku: 'other', name: 'Other' }]],
+    ['products[0].name', [product('phone', '')]],
+    ['products[0].sku', [product('other', 'Other')]],
     ['products[1].sku', [...products, ...products]],
   ])('refuses a bad %s', (field, given) => {
     expect(() => checkSale({ sale, products: given })).toThrow(expect.objectContaining({ field }));
@@ -73,7 +76,9 @@ describe('checkNewSale', () => {
   });
 });
 
-it('sameContent looks at everything but the state', () => {
+it('sameContent looks at everything but the state and who wrote it', () => {
+  const token = { ensemble: 'one', czxid: '0'.repeat(16) };
+  expect(sameContent(sale, { ...sale, token })).toBe(true);
   expect(sameContent(sale, { ...sale, state: catalog.SaleState.OPEN })).toBe(true);
   expect(sameContent(sale, { ...sale, items: [{ ...item, stock: 101 }] })).toBe(false);
   expect(sameContent(sale, { ...sale, closesAt: new Date(2001) })).toBe(false);

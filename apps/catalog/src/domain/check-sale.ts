@@ -39,7 +39,7 @@ export function checkSale(request: catalog.OpenSaleRequest): CheckedSale {
   }
   checkItems(sale.items);
   checkProducts(products, sale.items);
-  return { sale: { ...sale, state: catalog.SaleState.PREPARING }, products };
+  return { sale: { ...sale, state: catalog.SaleState.PREPARING, token: undefined }, products };
 }
 
 /**
@@ -67,10 +67,12 @@ export function isId(value: string): boolean {
   return ID.test(value);
 }
 
-/** Whether two sales offer the same, whatever state they are in. */
+/** Whether two sales offer the same, whatever state they are in and whoever wrote them. */
 export function sameContent(a: catalog.Sale, b: catalog.Sale): boolean {
   const content = (sale: catalog.Sale) =>
-    Buffer.from(catalog.Sale.encode({ ...sale, state: catalog.SaleState.UNSPECIFIED }).finish());
+    Buffer.from(
+      catalog.Sale.encode({ ...sale, state: catalog.SaleState.UNSPECIFIED, token: undefined }).finish(),
+    );
   return content(a).equals(content(b));
 }
 

@@ -155,6 +155,54 @@ it('restock adds once per id', () => {
   });
 });
 
+describe('fence', () => {
+  const token = (czxid: number, ensemble = 'one') => ({ ensemble, czxid: String(czxid).padStart(16, '0') });
+  const fence = (czxid: number, ensemble?: string): Command => ({
+    kind: 'fence',
+    sku: 'phone',
+    saleId: 'sale',
+    token: token(czxid, ensemble),
+  });
+  const seed = (czxid: number | undefined, saleId = 'sale'): Command => ({
+    kind: 'restock',
+    sku: 'phone',
+    restockId: 'sale/phone',
+    quantity: 5,
+    saleId,
+    ...(czxid === undefined ? {} : { token: token(czxid) }),
+  });
+  const initial = (...commands: Command[]) => run(...commands).phone?.initial;
+
+  it('refuses what older holders of the sale’s lock add, and forgets it: a later one may still', () => {
+    expect(initial(seed(1))).toBe(5);
+    expect(initial(fence(2), seed(1))).toBeUndefined();
+    expect(initial(fence(2), seed(undefined))).toBeUndefined();
+    expect(initial(fence(2), seed(1), seed(2), seed(3))).toBe(5);
+    expect(initial(fence(2), seed(1, 'other'))).toBe(5);
+  });
+
+  it('is raised by a restock, too, and never lowered', () => {
+    const other: Command = {
+      kind: 'restock',
+      sku: 'case',
+      restockId: 'sale/case',
+      quantity: 1,
+      saleId: 'sale',
+      token: token(3),
+    };
+    expect(initial(other, seed(2))).toBeUndefined();
+    expect(initial(fence(3), fence(1), seed(2))).toBeUndefined();
+  });
+
+  it('takes no notice of units that are for no sale', () => {
+    expect(initial(fence(2), restock(4))).toBe(4);
+  });
+
+  it('follows to another ensemble and never back', () => {
+    expect(initial(fence(9), fence(1, 'two'), seed(10))).toBeUndefined();
+  });
+});
+
 describe('whatever comes, in whatever order', () => {
   it.each(Array.from({ length: 40 }, (_, seed) => [seed]))(
     'the books balance at every step (seed %i)',

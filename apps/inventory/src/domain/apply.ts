@@ -1,4 +1,4 @@
-import { assertNever } from '@flashmesh/core';
+import { assertNever, type Fence, passFence } from '@flashmesh/core';
 import type { Command } from './command.ts';
 import type { RejectReason, StockEvent } from './stock-event.ts';
 
@@ -31,6 +31,8 @@ export interface StockState {
   /** Units that a buyer holds, reserved or sold, by {@link holding}. */
   readonly held: ReadonlyMap<string, number>;
   readonly restocks: ReadonlySet<string>;
+  /** By sale: which holdings of its lock may still add units. */
+  readonly fences: ReadonlyMap<string, Fence>;
 }
 
 /** The state after a command, and what it announces. */
@@ -44,6 +46,7 @@ export const EMPTY: StockState = {
   orders: new Map(),
   held: new Map(),
   restocks: new Set(),
+  fences: new Map(),
 };
 
 /** What the limit of a buyer counts by. */
@@ -61,6 +64,8 @@ export function apply(state: StockState, command: Command, time: number): Applie
   switch (command.kind) {
     case 'restock':
       return restock(state, command);
+    case 'fence':
+      return unchanged(passed(state, command) ?? state);
     case 'reserve':
       return reserve(state, command, time);
     case 'commit':
@@ -77,7 +82,22 @@ export function apply(state: StockState, command: Command, time: number): Applie
 type Of<K extends Command['kind']> = Extract<Command, { readonly kind: K }>;
 type OrderCommand = Of<'commit' | 'release' | 'expire'>;
 
-function restock(state: StockState, { sku, restockId, quantity }: Of<'restock'>): Applied {
+/** The state with the fence of the command's sale raised to its token; `undefined` when the token is stale. */
+function passed(
+  state: StockState,
+  { saleId, token }: Pick<Of<'restock'>, 'saleId' | 'token'>,
+): StockState | undefined {
+  if (saleId === undefined) return state;
+  const pass = passFence(state.fences.get(saleId), token);
+  if (!pass?.fence) return pass && state;
+  return { ...state, fences: put(state.fences, saleId, pass.fence) };
+}
+
+/** A refused restock leaves no trace: its id may come again from a later holder of the sale's lock. */
+function restock(before: StockState, command: Of<'restock'>): Applied {
+  const state = passed(before, command);
+  if (!state) return unchanged(before);
+  const { sku, restockId, quantity } = command;
   if (state.restocks.has(restockId)) return unchanged(state);
   const balance = state.stock.get(sku) ?? { initial: 0, available: 0, reserved: 0, sold: 0 };
   const more = { ...balance, initial: balance.initial + quantity, available: balance.available + quantity };

@@ -41,6 +41,31 @@ describe('commandOf', () => {
     expect(() => commandOf(record)).toThrow(expect.objectContaining({ kind: 'invalid_argument', field }));
   });
 
+  const token = { ensemble: 'b0b1', czxid: '00000001000000ff' };
+  const seed = { restockId: 'sale/phone', quantity: 5, saleId: 'sale', token };
+
+  it('takes a restock for a sale with its token, and one for none without', () => {
+    const of = (value: typeof seed | { token: undefined }) =>
+      commandOf({ sku: 'phone', command: { $case: 'restock', value: { ...seed, ...value } } });
+    const base = { kind: 'restock', sku: 'phone', restockId: 'sale/phone', quantity: 5 };
+    expect(of(seed)).toEqual({ ...base, saleId: 'sale', token });
+    expect(of({ token: undefined })).toEqual({ ...base, saleId: 'sale' });
+    expect(of({ ...seed, saleId: '' })).toEqual(base);
+  });
+
+  it.each([
+    ['token', undefined],
+    ['token.ensemble', { ...token, ensemble: 'a b' }],
+    ['token.czxid', { ...token, czxid: 'FF' }],
+    ['token.czxid', { ...token, czxid: '' }],
+  ])('refuses a fence with a bad %s', (field, bad) => {
+    const record = {
+      sku: 'phone',
+      command: { $case: 'fence' as const, value: { saleId: 'sale', token: bad } },
+    };
+    expect(() => commandOf(record)).toThrow(expect.objectContaining({ kind: 'invalid_argument', field }));
+  });
+
   it('refuses a record without a command', () => {
     expect(() => commandOf({ sku: 'phone', command: undefined })).toThrow('no command');
   });

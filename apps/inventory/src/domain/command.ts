@@ -1,9 +1,18 @@
-import { assertNever, FlashmeshError, invalidArgument } from '@flashmesh/core';
-import type { inventory } from '@flashmesh/contracts';
+import { assertNever, FlashmeshError, invalidArgument, type WriteToken } from '@flashmesh/core';
+import type { coordination, inventory } from '@flashmesh/contracts';
 
 /** A command to the stock of one SKU, checked and flat; times are in milliseconds since the epoch. */
 export type Command =
-  | { readonly kind: 'restock'; readonly sku: string; readonly restockId: string; readonly quantity: number }
+  | {
+      readonly kind: 'restock';
+      readonly sku: string;
+      readonly restockId: string;
+      readonly quantity: number;
+      /** The sale that the units are for, if they are for one: its fence must let the token by. */
+      readonly saleId?: string;
+      readonly token?: WriteToken;
+    }
+  | { readonly kind: 'fence'; readonly sku: string; readonly saleId: string; readonly token: WriteToken }
   | {
       readonly kind: 'reserve';
       readonly sku: string;
@@ -18,6 +27,8 @@ export type Command =
 
 /** What an SKU and a sale's id look like. */
 const ID = /^[a-z0-9-]{1,64}$/;
+const ENSEMBLE = /^[\w.-]{1,64}$/;
+const CZXID = /^[0-9a-f]{16}$/;
 
 /**
  * The command that a record of `inventory.commands` carries. Pure: live processing and a replay agree on what is a command.
@@ -32,13 +43,19 @@ export function commandOf(message: inventory.InventoryCommand): Command {
   }
   switch (command.$case) {
     case 'restock': {
-      const { restockId, quantity } = command.value;
+      const { restockId, quantity, saleId, token } = command.value;
       return {
         kind: 'restock',
         sku,
         restockId: requireText('restockId', restockId),
         quantity: requirePositive('quantity', quantity),
+        ...(saleId === '' ? {} : { saleId: requireId('saleId', saleId) }),
+        ...(saleId === '' || !token ? {} : { token: requireToken(token) }),
       };
+    }
+    case 'fence': {
+      const { saleId, token } = command.value;
+      return { kind: 'fence', sku, saleId: requireId('saleId', saleId), token: requireToken(token) };
     }
     case 'reserve': {
       const { orderId, saleId, buyerId, quantity, limitPerBuyer, ttlSeconds } = command.value;
@@ -78,4 +95,13 @@ export function requireText(field: string, value: string): string {
 export function requirePositive(field: string, value: number): number {
   if (!Number.isSafeInteger(value) || value < 1) throw invalidArgument(field, 'must be 1 or more');
   return value;
+}
+
+/** @throws FlashmeshError `invalid_argument` unless the value is a token as FencingToken describes it. */
+export function requireToken(token: coordination.FencingToken | undefined): WriteToken {
+  if (!token) throw invalidArgument('token', 'is missing');
+  const { ensemble, czxid } = token;
+  if (!ENSEMBLE.test(ensemble)) throw invalidArgument('token.ensemble', 'must name an ensemble');
+  if (!CZXID.test(czxid)) throw invalidArgument('token.czxid', 'must be 16 hexadecimal digits');
+  return { ensemble, czxid };
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Fence } from '@flashmesh/core';
 import { Redis } from 'ioredis';
 import { apply, type Balance, EMPTY, type OrderRecord, type StockState } from '../domain/apply.ts';
 import { randomCommands, seeded, type TimedCommand } from '../domain/random-commands.ts';
@@ -60,6 +61,24 @@ describe('the script, against the specification', () => {
     await redis.del(...keys.all);
   });
 
+  it('says how much it refused for its token', async () => {
+    const keys = newKeys();
+    const token = (czxid: string) => ({ ensemble: 'one', czxid });
+    const fence = { kind: 'fence', sku: 'phone', saleId: 'sale', token: token('0000000000000002') } as const;
+    const seed = { ...fence, kind: 'restock', restockId: 'sale/phone', quantity: 5 } as const;
+    const stale = { ...seed, token: token('0000000000000001') };
+    const time = 5;
+    const commands = [fence, stale, { ...fence, token: stale.token }, seed];
+    expect(
+      await run(
+        keys,
+        commands.map((command) => ({ command, time })),
+      ),
+    ).toBe(2);
+    expect(await redis.hgetall(keys.stock)).toEqual({ phone: '5 5 0 0' });
+    await redis.del(...keys.all);
+  });
+
   type Keys = ReturnType<typeof newKeys>;
 
   function newKeys() {
@@ -82,9 +101,9 @@ describe('the script, against the specification', () => {
     return { state, events };
   }
 
-  async function run(keys: Keys, batch: readonly TimedCommand[]): Promise<void> {
+  async function run(keys: Keys, batch: readonly TimedCommand[]): Promise<number> {
     const args = batch.map(({ command, time }) => commandArg(command, time));
-    await redis.eval(PRELUDE + APPLY_BODY, keys.all.length, ...keys.all, ...args);
+    return Number(await redis.eval(PRELUDE + APPLY_BODY, keys.all.length, ...keys.all, ...args));
   }
 
   async function takeEvents(keys: Keys): Promise<StockEvent[]> {
@@ -118,6 +137,7 @@ describe('the script, against the specification', () => {
       orders,
       held: new Map(buyers.map(([key, units]) => [key, Number(units)])),
       restocks: new Set(await redis.smembers(keys.restocks)),
+      fences: new Map(Object.entries(await redis.hgetall(keys.fences)).map(unpackFence)),
       deadlines: new Map(deadlines.flatMap(pairWithNext)),
     };
   }
@@ -127,6 +147,11 @@ describe('the script, against the specification', () => {
     return new Map(waiting.map(([orderId, { expiresAt }]) => [orderId, expiresAt]));
   }
 });
+
+function unpackFence([saleId, packed]: [string, string]): [string, Fence] {
+  const [czxid = '', ensemble = '', ...superseded] = packed.split(' ');
+  return [saleId, { ensemble, czxid, superseded }];
+}
 
 /** For flatMap over member, score, member, score, ... */
 function pairWithNext(entry: string, at: number, all: readonly string[]): [string, number][] {

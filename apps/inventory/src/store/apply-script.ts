@@ -7,14 +7,15 @@ import type { Command } from '../domain/command.ts';
  * - `orders`: hash, order id -> `state quantity expiresAt sku saleId buyerId`; the buyer's id comes last, as it may hold spaces
  * - `buyers`: hash, `saleId/sku/buyerId` -> units that the buyer holds
  * - `restocks`: set of restock ids
+ * - `fences`: hash, sale id -> `czxid ensemble`, then the ensembles that were superseded: the `Fence` of the sale
  * - `deadlines`: sorted set of the order ids with an unpaid reservation, by when it expires
  * - `wait`: how long commands wait to be applied, in milliseconds; there only while the partition is behind its log
  */
-export const STATE_KEYS = ['stock', 'orders', 'buyers', 'restocks', 'deadlines', 'wait'] as const;
+export const STATE_KEYS = ['stock', 'orders', 'buyers', 'restocks', 'fences', 'deadlines', 'wait'] as const;
 
 /**
  * Applies a batch of commands, one JSON text of {@link commandArg} each, in order: the decision of `domain/apply.ts`, made
- * where the stock is. Balances are read once a batch and written back once; everything else is small per command.
+ * where the stock is. Answers how many commands were refused for their token. Balances are read once a batch and written back once; everything else is small per command.
  */
 export const APPLY_BODY = `
 local stock = {}
@@ -81,9 +82,41 @@ local function move(id, o, to)
   redis.call('ZREM', S.deadlines, id)
 end
 
+local refused = 0
+
+-- passFence of libs/core. Tokens are compared as texts of equal length: as numbers, neighbours would be the same double.
+local function passes(c)
+  if not c.saleId then return true end
+  local packed = redis.call('HGET', S.fences, c.saleId)
+  if not c.token then return not packed end
+  local ensemble, czxid = c.token.ensemble, c.token.czxid
+  local highest, ensembles
+  if packed then highest, ensembles = string.match(packed, '^(%x+) (.*)$') end
+  if not packed then
+    ensembles = ensemble
+  elseif ensemble == string.match(ensembles, '^%S+') then
+    if czxid < highest then return false end
+    if czxid == highest then return true end
+  elseif string.find(' ' .. ensembles .. ' ', ' ' .. ensemble .. ' ', 1, true) then
+    return false
+  else
+    ensembles = ensemble .. ' ' .. ensembles
+  end
+  redis.call('HSET', S.fences, c.saleId, czxid .. ' ' .. ensembles)
+  return true
+end
+
 local apply = {}
 
+function apply.fence(c)
+  if not passes(c) then refused = refused + 1 end
+end
+
 function apply.restock(c)
+  if not passes(c) then
+    refused = refused + 1
+    return
+  end
   if redis.call('SADD', S.restocks, c.restockId) == 0 then return end
   local b = balance(c.sku)
   if not b then
@@ -148,7 +181,7 @@ for sku, b in pairs(stock) do
       string.format('%d %d %d %d', b.initial, b.available, b.reserved, b.sold))
   end
 end
-return #A
+return refused
 `;
 
 /** What {@link APPLY_BODY} takes for one command. The trace is that of whoever processes the command. */

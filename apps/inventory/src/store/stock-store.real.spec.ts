@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { inventory, topics } from '@flashmesh/contracts';
-import { partitionOf } from '@flashmesh/core';
+import { partitionOf, tokenDigits } from '@flashmesh/core';
 import {
   EventProducer,
   type IncomingEvent,
@@ -51,7 +51,10 @@ describe('StockStore, on real Kafka and Redis', () => {
     expect(await owner.assigned(PARTITION, control)).toBe(0);
     expect(await store.look(SKU)).toBeUndefined();
 
-    await send('seed/restock', { $case: 'restock', value: { restockId: 'seed', quantity: 3 } });
+    await send('seed/restock', {
+      $case: 'restock',
+      value: inventory.Restock.create({ restockId: 'seed', quantity: 3 }),
+    });
     await sendReserve('a');
     await sendReserve('b');
     await sendReserve('b');
@@ -93,6 +96,31 @@ describe('StockStore, on real Kafka and Redis', () => {
     expect(await wholeState()).toEqual(before);
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(await eventIds(7)).toHaveLength(7);
+  }, 60_000);
+
+  it('refuses the seed of a holder of the sale’s lock that others have followed, also when it is rebuilt', async () => {
+    const { store, owner } = await newInstance();
+    const from = await owner.assigned(PARTITION, control);
+    const token = (czxid: bigint) => ({ ensemble: 'one', czxid: tokenDigits(czxid) });
+    const before = (await store.look(SKU))?.balance.initial;
+    const seed = (czxid: bigint, restockId: string) =>
+      send(`${restockId}/restock@${czxid}`, {
+        $case: 'restock',
+        value: { restockId, quantity: 100, saleId: 'autumn', token: token(czxid) },
+      });
+    await send('autumn/fence', { $case: 'fence', value: { saleId: 'autumn', token: token(7n) } });
+    await seed(6n, 'autumn/phone');
+    await store.apply((await readCommands()).filter(({ offset }) => offset >= from));
+    expect((await store.look(SKU))?.balance.initial).toBe(before);
+    expect(await store.hasRestock(SKU, 'autumn/phone')).toBe(false);
+
+    const state = await wholeState();
+    await wipe();
+    const { offset = 0 } = (await readCommands()).at(-1) ?? {};
+    expect(await owner.assigned(PARTITION, control)).toBe(offset + 1);
+    expect(await wholeState()).toEqual(state);
+    expect(state.fences).toEqual({ autumn: `${tokenDigits(7n)} one` });
+    expect(await store.hasRestock(SKU, 'seed')).toBe(true);
   }, 60_000);
 
   it('says how long commands wait while a full batch was late', async () => {
@@ -169,6 +197,7 @@ describe('StockStore, on real Kafka and Redis', () => {
       orders: await redis.hgetall(key('orders')),
       buyers: await redis.hgetall(key('buyers')),
       restocks: await redis.smembers(key('restocks')),
+      fences: await redis.hgetall(key('fences')),
       deadlines: await redis.zrange(key('deadlines'), '0', '-1', 'WITHSCORES'),
     };
   }

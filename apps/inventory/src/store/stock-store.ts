@@ -37,6 +37,9 @@ const readStock = defineScript(
   `return { redis.call('HGET', S.stock, A[1]), redis.call('GET', S.wait) }`,
 );
 
+/** 1 when the restock with the id A[1] was applied. */
+const readRestocked = defineScript('inventory.restocked', `return redis.call('SISMEMBER', S.restocks, A[1])`);
+
 /** Up to A[2] orders whose deadline is A[1] or earlier, the oldest first: id, SKU, id, SKU, ... */
 const readOverdue = defineScript(
   'inventory.overdue',
@@ -145,7 +148,14 @@ export class StockStore implements OnModuleInit, OnApplicationShutdown {
     const last = events.at(-1);
     if (!last) return;
     const args = events.map((event) => argOf(event, traceparentOf(contextOf(event))));
-    await this.projection.apply(applyCommands, last.partition, { upTo: last.offset }, args);
+    const { partition } = last;
+    const refused = await this.projection.apply(applyCommands, partition, { upTo: last.offset }, args);
+    if (Number(refused) > 0) {
+      this.options.logger.warn(
+        { partition, upTo: last.offset, refused },
+        'refused what older holders of a sale’s lock sent',
+      );
+    }
     // Only a full batch: a command that was stamped long before it was sent did not wait here.
     const waitMs = this.options.clock.now() - last.time;
     if (events.length >= COMMAND_BATCH && waitMs >= WAIT_WORTH_NOTING_MS) {
@@ -164,6 +174,12 @@ export class StockStore implements OnModuleInit, OnApplicationShutdown {
     if (!packed) return undefined;
     const [initial = 0, available = 0, reserved = 0, sold = 0] = packed.split(' ').map(Number);
     return { balance: { initial, available, reserved, sold }, waitMs: Number(waitMs ?? 0) };
+  }
+
+  /** Whether the restock with that id was applied. @throws as {@link look}. */
+  async hasRestock(sku: string, restockId: string): Promise<boolean> {
+    const partition = partitionOf(sku, this.partitionCount);
+    return Number(await this.projection.read(readRestocked, partition, [restockId])) === 1;
   }
 
   /** Orders of a partition that are unpaid at `now`, at most `limit`, the oldest first. @throws as {@link look}. */

@@ -1,4 +1,4 @@
-import { inventory, order, payment } from '@flashmesh/contracts';
+import { type coordination, inventory, order, payment } from '@flashmesh/contracts';
 import type { LogRecord } from './log-record.ts';
 import { DoubleChargeRule } from './money.ts';
 import { LostOrderRule } from './orders.ts';
@@ -69,7 +69,22 @@ export class HandMadeLog {
   }
 
   restock(restockId: string, quantity: number): this {
-    return this.command(`${restockId}/restock`, { $case: 'restock', value: { restockId, quantity } });
+    const value = { restockId, quantity, saleId: '', token: undefined };
+    return this.command(`${restockId}/restock`, { $case: 'restock', value });
+  }
+
+  /** Units for the sale `demo`, by the holder of its lock with that token. */
+  seed(quantity: number, token: coordination.FencingToken): this {
+    const value = { restockId: 'demo/phone', quantity, saleId: 'demo', token };
+    return this.command(`demo/phone/restock@${token.czxid}`, { $case: 'restock', value });
+  }
+
+  /** A later holder of the lock of the sale `demo` closes it. */
+  fence(token: coordination.FencingToken): this {
+    return this.command(`demo/phone/fence@${token.czxid}`, {
+      $case: 'fence',
+      value: { saleId: 'demo', token },
+    });
   }
 
   command(id: string, command: NonNullable<inventory.InventoryCommand['command']>): this {

@@ -21,7 +21,20 @@ function broken(log: HandMadeLog, accepted: string[] = []): string[] {
   return [oversell, lost, money].filter(({ ok }) => !ok).map(({ rule }) => rule);
 }
 
+const token = (czxid: number, ensemble = 'one') => ({ ensemble, czxid: String(czxid).padStart(16, '0') });
+
 describe('a shop without a fault', () => {
+  it('puts nothing in for a holder of the sale’s lock that others have followed', () => {
+    const units = (log: HandMadeLog) => log.check().oversell.counts['units'];
+    expect(units(new HandMadeLog().seed(5, token(7)).fence(token(8)))).toBe(5);
+    expect(units(new HandMadeLog().fence(token(8)).seed(5, token(7)))).toBe(0);
+    expect(units(new HandMadeLog().fence(token(8)).seed(5, token(7)).seed(5, token(8)))).toBe(5);
+    expect(units(new HandMadeLog().fence(token(8)).seed(5, token(1, 'two')))).toBe(5);
+    expect(units(new HandMadeLog().fence(token(8)).fence(token(1, 'two')).seed(5, token(9)))).toBe(0);
+    const nonsense = { ensemble: 'one', czxid: 'x' };
+    expect(broken(new HandMadeLog().fence(nonsense).seed(5, nonsense).restock('more', 1))).toEqual([]);
+  });
+
   it('breaks no rule, and is counted', () => {
     const { oversell, lost, money } = goodLog().check(['o1', 'o6']);
     expect([...oversell.examples, ...lost.examples, ...money.examples]).toEqual([]);
@@ -107,6 +120,11 @@ describe('rule 1, no oversell, is broken by', () => {
     expect(none.check().oversell.examples).toEqual([
       'o1/reserved follows from the commands, but was never announced',
     ]);
+  });
+
+  it('units put in by a holder of the sale’s lock that others have followed', () => {
+    const log = new HandMadeLog().fence(token(8)).seed(1, token(7)).confirmed('o1');
+    expect(log.check().oversell.examples).toContain('phone: 1 units confirmed of 0 put in');
   });
 
   it('the same units put in twice by one restock', () => {

@@ -1,4 +1,4 @@
-import type { inventory } from '@flashmesh/contracts';
+import type { coordination, inventory } from '@flashmesh/contracts';
 import { assertNever } from '@flashmesh/core';
 import type { LogRecord } from './log-record.ts';
 import type { Violations } from './violations.ts';
@@ -26,6 +26,13 @@ interface Held {
   state: 'reserved' | 'sold' | 'released' | 'expired' | 'rejected';
 }
 
+/** The tokens of one sale that came by: those of the ensemble that leads, and who led before. */
+interface Holders {
+  ensemble: string;
+  latest: bigint;
+  readonly past: Set<string>;
+}
+
 /**
  * What the stock of one partition must have gone through, worked out from its commands alone. Written apart from the
  * service that is being checked: the two agree only when both are right.
@@ -38,6 +45,7 @@ export class StockReplay {
   private readonly restocks = new Set<string>();
   private readonly orders = new Map<string, Held>();
   private readonly holdings = new Map<string, number>();
+  private readonly holders = new Map<string, Holders>();
   private readonly violations: Violations;
 
   constructor(violations: Violations) {
@@ -51,6 +59,9 @@ export class StockReplay {
     switch (command.$case) {
       case 'restock':
         this.restock(sku, command.value);
+        break;
+      case 'fence':
+        this.follows(command.value);
         break;
       case 'reserve':
         this.reserve(sku, command.value, time);
@@ -71,8 +82,28 @@ export class StockReplay {
     if (balance) this.check(sku, balance, `${partition}@${offset}`);
   }
 
-  private restock(sku: string, { restockId, quantity }: inventory.Restock): void {
-    if (restockId === '' || quantity < 1 || this.restocks.has(restockId)) return;
+  /** Whether no later holder of the sale's lock was seen before in this partition. Units for no sale need no lock. */
+  private follows({ saleId, token }: { saleId: string; token?: coordination.FencingToken }): boolean {
+    if (saleId === '') return true;
+    const seen = this.holders.get(saleId);
+    if (!token) return !seen;
+    if (!/^[0-9a-f]{16}$/.test(token.czxid)) return false;
+    const at = BigInt(`0x${token.czxid}`);
+    if (!seen) {
+      this.holders.set(saleId, { ensemble: token.ensemble, latest: at, past: new Set() });
+    } else if (seen.ensemble !== token.ensemble) {
+      // Set up anew, it counts from the beginning; whoever led before never leads again.
+      if (seen.past.has(token.ensemble)) return false;
+      seen.past.add(seen.ensemble);
+      Object.assign(seen, { ensemble: token.ensemble, latest: at });
+    } else if (at < seen.latest) return false;
+    else seen.latest = at;
+    return true;
+  }
+
+  private restock(sku: string, restock: inventory.Restock): void {
+    const { restockId, quantity } = restock;
+    if (restockId === '' || quantity < 1 || !this.follows(restock) || this.restocks.has(restockId)) return;
     this.restocks.add(restockId);
     const balance = this.balances.get(sku) ?? { initial: 0, available: 0, reserved: 0, sold: 0 };
     balance.initial += quantity;

@@ -7,6 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
+import { FencingToken } from "../../coordination/v1/coordination.ts";
 
 export const protobufPackage = "flashmesh.catalog.v1";
 
@@ -66,8 +67,15 @@ export function saleStateToNumber(object: SaleState): number {
 export interface Product {
   /** The stock keeping unit: 1 to 64 characters of [a-z0-9-]. */
   sku: string;
-  /** The name that buyers see: 1 to 120 characters. */
+  /** The name that buyers see: 1 to 120 characters. Empty only in the log: the record says nothing but its token. */
   name: string;
+  /** In the log: the sale that the record comes with. Absent in answers, ignored in requests. */
+  saleId: string;
+  /**
+   * In the log: the holding of the sale's lock that wrote the record; one older than another of the same SKU and sale before
+   * it is ignored. Absent in answers, ignored in requests.
+   */
+  token: FencingToken | undefined;
 }
 
 /** SaleItem is one SKU of a sale. */
@@ -104,6 +112,11 @@ export interface Sale {
   reservationTtlSeconds: number;
   /** What is sold, at least one item, each SKU once. */
   items: SaleItem[];
+  /**
+   * In the log: the holding of the sale's lock that wrote the record; one older than another of this sale before it is
+   * ignored, and one without a token is older than all. Absent in answers, ignored in requests.
+   */
+  token: FencingToken | undefined;
 }
 
 /** GetProductRequest names a product. */
@@ -179,7 +192,7 @@ export interface CloseSaleResponse {
 }
 
 function createBaseProduct(): Product {
-  return { sku: "", name: "" };
+  return { sku: "", name: "", saleId: "", token: undefined };
 }
 
 export const Product: MessageFns<Product> = {
@@ -189,6 +202,12 @@ export const Product: MessageFns<Product> = {
     }
     if (message.name !== "") {
       writer.uint32(18).string(message.name);
+    }
+    if (message.saleId !== "") {
+      writer.uint32(26).string(message.saleId);
+    }
+    if (message.token !== undefined) {
+      FencingToken.encode(message.token, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -222,6 +241,22 @@ export const Product: MessageFns<Product> = {
             message.name = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.saleId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.token = FencingToken.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -241,6 +276,10 @@ export const Product: MessageFns<Product> = {
     const message = createBaseProduct();
     message.sku = object.sku ?? "";
     message.name = object.name ?? "";
+    message.saleId = object.saleId ?? "";
+    message.token = (object.token !== undefined && object.token !== null)
+      ? FencingToken.fromPartial(object.token)
+      : undefined;
     return message;
   },
 };
@@ -346,6 +385,7 @@ function createBaseSale(): Sale {
     currency: "",
     reservationTtlSeconds: 0,
     items: [],
+    token: undefined,
   };
 }
 
@@ -374,6 +414,9 @@ export const Sale: MessageFns<Sale> = {
     }
     for (const v of message.items) {
       SaleItem.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.token !== undefined) {
+      FencingToken.encode(message.token, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -455,6 +498,14 @@ export const Sale: MessageFns<Sale> = {
             message.items.push(SaleItem.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.token = FencingToken.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -480,6 +531,9 @@ export const Sale: MessageFns<Sale> = {
     message.currency = object.currency ?? "";
     message.reservationTtlSeconds = object.reservationTtlSeconds ?? 0;
     message.items = object.items?.map((e) => SaleItem.fromPartial(e)) || [];
+    message.token = (object.token !== undefined && object.token !== null)
+      ? FencingToken.fromPartial(object.token)
+      : undefined;
     return message;
   },
 };
@@ -1177,8 +1231,8 @@ export const CatalogServiceDefinition = {
       options: {},
     },
     /**
-     * OpenSale creates the sale and its products, seeds the stock once per sale and SKU, and opens the doors when inventory
-     * has the stock. Calling it again with the same id and the same content answers the same; FAILED_PRECONDITION when the
+     * OpenSale creates the sale and its products, seeds the stock once per sale and SKU, and opens the doors when every live
+     * instance of inventory sees the stock. Calling it again with the same id and the same content answers the same; FAILED_PRECONDITION when the
      * id is taken by a sale with other content.
      */
     openSale: {
@@ -1189,7 +1243,10 @@ export const CatalogServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** CloseSale ends a sale early; orders already accepted go their way. NOT_FOUND when the id is unknown. */
+    /**
+     * CloseSale ends a sale early, also one that is still being prepared: what an opening of it still sends changes nothing
+     * after the answer. Orders already accepted go their way. NOT_FOUND when the id is unknown.
+     */
     closeSale: {
       name: "CloseSale",
       requestType: CloseSaleRequest as typeof CloseSaleRequest,

@@ -7,6 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
+import { FencingToken } from "../../coordination/v1/coordination.ts";
 
 export const protobufPackage = "flashmesh.inventory.v1";
 
@@ -167,10 +168,28 @@ export interface RestockRequest {
   sku: string;
   /** Units to add; positive. */
   quantity: number;
+  /** The sale that the units are for; empty when they are for none. */
+  saleId: string;
+  /** With a sale: the holding of its lock that adds the units. */
+  token: FencingToken | undefined;
 }
 
 /** RestockResponse is empty: the units arrive through the log. */
 export interface RestockResponse {
+}
+
+/** FenceSaleRequest says from which holding of a sale's lock on its units may be added. */
+export interface FenceSaleRequest {
+  /** The sale. */
+  saleId: string;
+  /** Its SKUs, 1 to 100. */
+  skus: string[];
+  /** The oldest holding of the sale's lock that may still add units. */
+  token: FencingToken | undefined;
+}
+
+/** FenceSaleResponse is empty: the fences are in the log. */
+export interface FenceSaleResponse {
 }
 
 /** InventoryCommand is the value of `inventory.commands`, keyed by SKU. */
@@ -194,15 +213,34 @@ export interface InventoryCommand {
     | //
     /** Give an order's held units back because it was not paid in time. */
     { $case: "expire"; value: Expire }
+    | //
+    /** Refuse what older holders of a sale's lock still send. */
+    { $case: "fence"; value: Fence }
     | undefined;
 }
 
-/** Restock adds units, once per id. */
+/**
+ * Restock adds units, once per id. For a sale, it adds nothing when its token is older than one that came before in the same
+ * partition for that sale; without a token it is older than all. It is not remembered then: the same id may come again with a
+ * token that is not stale.
+ */
 export interface Restock {
   /** Unique id of the restock. */
   restockId: string;
   /** Units to add; positive. */
   quantity: number;
+  /** The sale that the units are for; empty when they are for none. */
+  saleId: string;
+  /** With a sale: the holding of its lock that adds the units. */
+  token: FencingToken | undefined;
+}
+
+/** Fence changes no units; it makes every older token of the sale stale in this partition. */
+export interface Fence {
+  /** The sale. */
+  saleId: string;
+  /** The oldest holding of the sale's lock that may still add units. */
+  token: FencingToken | undefined;
 }
 
 /** Reserve holds units for an order, once per order. */
@@ -296,6 +334,26 @@ export interface Released {
 
 /** Expired is empty. */
 export interface Expired {
+}
+
+/**
+ * SaleRound is the content of the znode of an opening's double barrier, `/flashmesh/barriers/sales/<sale id>@<czxid of the lock>`:
+ * every live instance of inventory enters when it sees all of the stock, the opener opens the doors when all are in, and
+ * removes the node.
+ */
+export interface SaleRound {
+  /** What must be seen. */
+  seeds: Seed[];
+}
+
+/** Seed is the stock of one SKU of a sale. */
+export interface Seed {
+  /** The SKU. */
+  sku: string;
+  /** The restock that brings it. */
+  restockId: string;
+  /** Its units. */
+  quantity: number;
 }
 
 function createBaseCheckAdmissionRequest(): CheckAdmissionRequest {
@@ -634,7 +692,7 @@ export const GetStockResponse: MessageFns<GetStockResponse> = {
 };
 
 function createBaseRestockRequest(): RestockRequest {
-  return { restockId: "", sku: "", quantity: 0 };
+  return { restockId: "", sku: "", quantity: 0, saleId: "", token: undefined };
 }
 
 export const RestockRequest: MessageFns<RestockRequest> = {
@@ -647,6 +705,12 @@ export const RestockRequest: MessageFns<RestockRequest> = {
     }
     if (message.quantity !== 0) {
       writer.uint32(24).int32(message.quantity);
+    }
+    if (message.saleId !== "") {
+      writer.uint32(34).string(message.saleId);
+    }
+    if (message.token !== undefined) {
+      FencingToken.encode(message.token, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -688,6 +752,22 @@ export const RestockRequest: MessageFns<RestockRequest> = {
             message.quantity = reader.int32();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.saleId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.token = FencingToken.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -708,6 +788,10 @@ export const RestockRequest: MessageFns<RestockRequest> = {
     message.restockId = object.restockId ?? "";
     message.sku = object.sku ?? "";
     message.quantity = object.quantity ?? 0;
+    message.saleId = object.saleId ?? "";
+    message.token = (object.token !== undefined && object.token !== null)
+      ? FencingToken.fromPartial(object.token)
+      : undefined;
     return message;
   },
 };
@@ -755,6 +839,130 @@ export const RestockResponse: MessageFns<RestockResponse> = {
   },
 };
 
+function createBaseFenceSaleRequest(): FenceSaleRequest {
+  return { saleId: "", skus: [], token: undefined };
+}
+
+export const FenceSaleRequest: MessageFns<FenceSaleRequest> = {
+  encode(message: FenceSaleRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.saleId !== "") {
+      writer.uint32(10).string(message.saleId);
+    }
+    for (const v of message.skus) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.token !== undefined) {
+      FencingToken.encode(message.token, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FenceSaleRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFenceSaleRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.saleId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.skus.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.token = FencingToken.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FenceSaleRequest>): FenceSaleRequest {
+    return FenceSaleRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FenceSaleRequest>): FenceSaleRequest {
+    const message = createBaseFenceSaleRequest();
+    message.saleId = object.saleId ?? "";
+    message.skus = object.skus?.map((e) => e) || [];
+    message.token = (object.token !== undefined && object.token !== null)
+      ? FencingToken.fromPartial(object.token)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseFenceSaleResponse(): FenceSaleResponse {
+  return {};
+}
+
+export const FenceSaleResponse: MessageFns<FenceSaleResponse> = {
+  encode(_: FenceSaleResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FenceSaleResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFenceSaleResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FenceSaleResponse>): FenceSaleResponse {
+    return FenceSaleResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<FenceSaleResponse>): FenceSaleResponse {
+    const message = createBaseFenceSaleResponse();
+    return message;
+  },
+};
+
 function createBaseInventoryCommand(): InventoryCommand {
   return { sku: "", command: undefined };
 }
@@ -779,6 +987,9 @@ export const InventoryCommand: MessageFns<InventoryCommand> = {
         break;
       case "expire":
         Expire.encode(message.command.value, writer.uint32(50).fork()).join();
+        break;
+      case "fence":
+        Fence.encode(message.command.value, writer.uint32(58).fork()).join();
         break;
     }
     return writer;
@@ -845,6 +1056,14 @@ export const InventoryCommand: MessageFns<InventoryCommand> = {
             message.command = { $case: "expire", value: Expire.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.command = { $case: "fence", value: Fence.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -894,13 +1113,19 @@ export const InventoryCommand: MessageFns<InventoryCommand> = {
         }
         break;
       }
+      case "fence": {
+        if (object.command?.value !== undefined && object.command?.value !== null) {
+          message.command = { $case: "fence", value: Fence.fromPartial(object.command.value) };
+        }
+        break;
+      }
     }
     return message;
   },
 };
 
 function createBaseRestock(): Restock {
-  return { restockId: "", quantity: 0 };
+  return { restockId: "", quantity: 0, saleId: "", token: undefined };
 }
 
 export const Restock: MessageFns<Restock> = {
@@ -910,6 +1135,12 @@ export const Restock: MessageFns<Restock> = {
     }
     if (message.quantity !== 0) {
       writer.uint32(16).int32(message.quantity);
+    }
+    if (message.saleId !== "") {
+      writer.uint32(26).string(message.saleId);
+    }
+    if (message.token !== undefined) {
+      FencingToken.encode(message.token, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -943,6 +1174,22 @@ export const Restock: MessageFns<Restock> = {
             message.quantity = reader.int32();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.saleId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.token = FencingToken.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -962,6 +1209,79 @@ export const Restock: MessageFns<Restock> = {
     const message = createBaseRestock();
     message.restockId = object.restockId ?? "";
     message.quantity = object.quantity ?? 0;
+    message.saleId = object.saleId ?? "";
+    message.token = (object.token !== undefined && object.token !== null)
+      ? FencingToken.fromPartial(object.token)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseFence(): Fence {
+  return { saleId: "", token: undefined };
+}
+
+export const Fence: MessageFns<Fence> = {
+  encode(message: Fence, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.saleId !== "") {
+      writer.uint32(10).string(message.saleId);
+    }
+    if (message.token !== undefined) {
+      FencingToken.encode(message.token, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Fence {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFence();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.saleId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.token = FencingToken.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Fence>): Fence {
+    return Fence.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Fence>): Fence {
+    const message = createBaseFence();
+    message.saleId = object.saleId ?? "";
+    message.token = (object.token !== undefined && object.token !== null)
+      ? FencingToken.fromPartial(object.token)
+      : undefined;
     return message;
   },
 };
@@ -1713,6 +2033,140 @@ export const Expired: MessageFns<Expired> = {
   },
 };
 
+function createBaseSaleRound(): SaleRound {
+  return { seeds: [] };
+}
+
+export const SaleRound: MessageFns<SaleRound> = {
+  encode(message: SaleRound, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.seeds) {
+      Seed.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SaleRound {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSaleRound();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.seeds.push(Seed.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SaleRound>): SaleRound {
+    return SaleRound.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SaleRound>): SaleRound {
+    const message = createBaseSaleRound();
+    message.seeds = object.seeds?.map((e) => Seed.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSeed(): Seed {
+  return { sku: "", restockId: "", quantity: 0 };
+}
+
+export const Seed: MessageFns<Seed> = {
+  encode(message: Seed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sku !== "") {
+      writer.uint32(10).string(message.sku);
+    }
+    if (message.restockId !== "") {
+      writer.uint32(18).string(message.restockId);
+    }
+    if (message.quantity !== 0) {
+      writer.uint32(24).int32(message.quantity);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Seed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSeed();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sku = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.restockId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.quantity = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Seed>): Seed {
+    return Seed.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Seed>): Seed {
+    const message = createBaseSeed();
+    message.sku = object.sku ?? "";
+    message.restockId = object.restockId ?? "";
+    message.quantity = object.quantity ?? 0;
+    return message;
+  },
+};
+
 /** InventoryService answers about stock; the stock itself changes only through the topic `inventory.commands`. */
 export type InventoryServiceDefinition = typeof InventoryServiceDefinition;
 export const InventoryServiceDefinition = {
@@ -1746,6 +2200,18 @@ export const InventoryServiceDefinition = {
       requestType: RestockRequest as typeof RestockRequest,
       requestStream: false,
       responseType: RestockResponse as typeof RestockResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * FenceSale appends a Fence command for each SKU and answers after all are durable: no Restock of the sale with an older
+     * token that gets into the log after that adds anything.
+     */
+    fenceSale: {
+      name: "FenceSale",
+      requestType: FenceSaleRequest as typeof FenceSaleRequest,
+      requestStream: false,
+      responseType: FenceSaleResponse as typeof FenceSaleResponse,
       responseStream: false,
       options: {},
     },
