@@ -121,7 +121,8 @@ describe('a unary handler', () => {
       kind: 'deadline_exceeded',
     });
     await until(() => heard.length === 1);
-    expect(heard[0]).toMatchObject({ kind: 'deadline_exceeded' });
+    // At the deadline both sides end the call: the caller's word may come before the server's own timer.
+    expect(['deadline_exceeded', 'cancelled']).toContain((heard[0] as FlashmeshError).kind);
     const stop = new AbortController();
     const call = client.getStock({}, { signal: stop.signal });
     await until(() => server.activeCalls === 1);
