@@ -29,7 +29,6 @@ export async function bundle(): Promise<void> {
       chunkFormat: 'module',
       clean: true,
     },
-    experiments: { outputModule: true },
     // The peers stay what they are.
     externals: { 'node-zookeeper-client': 'import node-zookeeper-client', zookeeper: 'import zookeeper' },
     externalsPresets: { node: true },

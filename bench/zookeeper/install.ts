@@ -12,7 +12,7 @@ import { NATIVE } from './clients.ts';
 const here = import.meta.dirname;
 /** Where the bench writes. */
 export const folder = join(local, 'bench-zookeeper');
-/** The peer's own build script does not ask for an optimising compiler; it is measured with one all the same. */
+/** The peer's own script compiles the C client without optimising; it is measured with that all the same. */
 const optimised = '-O2';
 
 export interface Programs {
@@ -83,7 +83,7 @@ function buildNative(signal: AbortSignal): Promise<CommandResult> {
     signal,
     env: {
       CC: `cc ${optimised}`,
-      CXX: `c++ ${optimised} -include ${join(here, 'native', 'node-26.h')}`,
+      CXX: `c++ -include ${join(here, 'native', 'node-26.h')}`,
       ...(headers && { npm_config_nodedir: headers }),
     },
   });

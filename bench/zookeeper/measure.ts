@@ -90,12 +90,11 @@ async function watches(client: BenchClient, count: number): Promise<Rate> {
   const pathOf = (index: number) => `${base}/w${index}`;
   await inFlight(IN_FLIGHT, count, (index) => client.create(pathOf(index), KIB));
   const result = await rate(count, async () => {
-    const fired = new Array<number>(count).fill(0);
-    let left = count;
+    const fired = new Set<number>();
     const all = Promise.withResolvers<void>();
     const onEvent = (index: number) => {
-      if (fired[index]++ > 0) all.reject(new Error(`the watch of ${pathOf(index)} fired twice`));
-      if (--left === 0) all.resolve();
+      if (fired.has(index)) all.reject(new Error(`the watch of ${pathOf(index)} fired twice`));
+      if (fired.add(index).size === count) all.resolve();
     };
     await inFlight(IN_FLIGHT, count, (index) => client.watch(pathOf(index), () => onEvent(index)));
     await inFlight(IN_FLIGHT, count, (index) => client.set(pathOf(index), KIB));

@@ -10,7 +10,7 @@ import { runCommand } from '../../tools/local/run-command.ts';
 import { describeError, StackError } from '../../tools/local/stack-error.ts';
 import { StopSignals } from '../../tools/local/stop-signals.ts';
 import { bundle, programPath } from './bundle.ts';
-import { clients, NATIVE, OURS } from './clients.ts';
+import { clients, NATIVE } from './clients.ts';
 import { install, peerVersion, type Programs } from './install.ts';
 import type { HandOvers } from './lock.ts';
 import type { Measured, Rate } from './measure.ts';
@@ -20,6 +20,8 @@ import { median, type Row, table } from './table.ts';
 
 const PARTS = ['clients', 'notice', 'locks'];
 const CONTENDERS = [2, 10];
+/** For one process; far more than it needs. */
+const PATIENCE_MS = 10 * 60_000;
 const LOCK_MS = { warmUp: 5000, measure: 10_000, after: 1000 };
 
 const { values } = parseArgs({
@@ -193,17 +195,24 @@ async function compareLocks(
   ]);
 }
 
-/** Runs a program and reads the JSON on its last line. */
+/** Runs a program and reads the JSON on its last line. @throws StackError when it fails or takes longer than {@link PATIENCE_MS}. */
 async function jsonOf<T>(command: string, args: string[], signal: AbortSignal): Promise<T> {
+  const patience = AbortSignal.timeout(PATIENCE_MS);
   const { code, lines } = await runCommand(command, args, {
-    signal,
+    signal: AbortSignal.any([signal, patience]),
     inherit: 'stderr',
     cwd: import.meta.dirname,
+  }).catch((error: unknown) => {
+    if (signal.aborted || !patience.aborted) throw error;
+    throw new StackError(`${args.join(' ')} took longer than ${PATIENCE_MS / 1000} s.`, 'It was ended.', {
+      cause: error,
+    });
   });
-  if (code !== 0)
+  if (code !== 0) {
     throw new StackError(`${args.join(' ')} ended with code ${code}.`, 'What it said is above.', {
       evidence: lines,
     });
+  }
   return JSON.parse(lines.at(-1) ?? '') as T;
 }
 
