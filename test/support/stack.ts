@@ -72,6 +72,8 @@ export function useStack() {
 
   return {
     shop: new Shop(env('GATEWAY_URL'), env('ADMIN_TOKEN')),
+    adminToken: env('ADMIN_TOKEN'),
+    partitionsOf: (topic: { readonly name: string }) => connection.partitionsOf(topic.name),
     rush,
     verify,
     app: (name: string) => ({
