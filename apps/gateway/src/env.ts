@@ -21,7 +21,7 @@ export const gatewayEnv = z.object({
   /** An order that takes longer says that too many are under way: fewer are let in at a time, in milliseconds. */
   GATEWAY_TARGET_MS: z.coerce.number().int().min(1).default(2000),
   /** How long an order request waits for its turn before it is refused with 429, in milliseconds. */
-  GATEWAY_MAX_WAIT_MS: z.coerce.number().int().min(1).default(10_000),
+  GATEWAY_MAX_WAIT_MS: z.coerce.number().int().min(1).default(15_000),
   /** Order requests that wait for their turn; the next one is refused with 429. */
   GATEWAY_MAX_WAITING: z.coerce.number().int().min(1).default(3072),
   /** How long a buyer's request waits for services that restart or fail over before it is answered 503, in milliseconds. */
