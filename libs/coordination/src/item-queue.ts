@@ -8,6 +8,7 @@ import {
   type ZooKeeper,
 } from '@flashmesh/zookeeper';
 import type { Logger } from '@flashmesh/telemetry';
+import { guaranteedDelete } from './guaranteed-delete.ts';
 import { untilChildren } from './wait-for.ts';
 
 export interface QueueOptions {
@@ -68,20 +69,28 @@ export abstract class ItemQueue {
     data: Uint8Array | string,
     also: readonly Operation[] = [],
   ): Promise<string> {
-    await this.zk.mkdirp(this.path);
-    if ((await this.size()) >= this.maxItems) {
-      throw new FlashmeshError(
-        'resource_exhausted',
-        'QUEUE_FULL',
-        `${this.path} holds ${this.maxItems} items`,
-      );
-    }
     const item = joinPath(this.path, prefix);
-    const [{ path }] = await this.zk.transaction([
-      { op: 'create', path: item, data, mode: 'persistent-sequential' },
-      ...also,
-    ]);
-    return nameOf(path);
+    for (;;) {
+      await this.zk.mkdirp(this.path);
+      if ((await this.size()) >= this.maxItems) {
+        throw new FlashmeshError(
+          'resource_exhausted',
+          'QUEUE_FULL',
+          `${this.path} holds ${this.maxItems} items`,
+        );
+      }
+      try {
+        const [{ path }] = await this.zk.transaction([
+          { op: 'create', path: item, data, mode: 'persistent-sequential' },
+          ...also,
+        ]);
+        return nameOf(path);
+      } catch (error) {
+        // The queue itself, a container, may be reaped in between.
+        const reaped = error instanceof TransactionRefused && error.index === 0 && error.code === 'ZK_NO_NODE';
+        if (!reaped) throw error;
+      }
+    }
   }
 
   /** Works items off, one at a time, until the signal aborts. */
@@ -119,8 +128,7 @@ export abstract class ItemQueue {
           { op: 'delete', path: item },
         ]);
       } catch (error) {
-        // Another session's claim is not ours to take away.
-        if (this.zk.sessionId === owner) await this.zk.delete(claim).catch(() => undefined);
+        await this.unclaim(claim, owner);
         throw error;
       }
       return true;
@@ -130,6 +138,7 @@ export abstract class ItemQueue {
 
   /** Claims the item if it is still there and nobody has it. */
   private async claim(item: string, claim: string): Promise<boolean> {
+    const owner = this.zk.sessionId;
     try {
       await this.zk.transaction([
         { op: 'check', path: item },
@@ -139,7 +148,26 @@ export abstract class ItemQueue {
     } catch (error) {
       if (error instanceof TransactionRefused && ['ZK_NO_NODE', 'ZK_NODE_EXISTS'].includes(error.code))
         return false;
+      // It may have been made all the same.
+      await this.unclaim(claim, owner);
       throw error;
+    }
+  }
+
+  /**
+   * Gives a claim of the session `owner` back, if there is one, and does not rest before: one that nobody knows of would keep the item
+   * from everybody for as long as the session lives. Another session's claim is not ours to take away.
+   */
+  private async unclaim(claim: string, owner: bigint): Promise<void> {
+    while (this.zk.sessionId === owner && this.zk.state.name !== 'closed') {
+      try {
+        const stat = await this.zk.exists(claim);
+        if (stat?.ephemeralOwner === owner) await guaranteedDelete(this.zk, claim, owner);
+        return;
+      } catch (error) {
+        if (!isZooKeeperError(error) || error.kind !== 'unavailable') throw error;
+        await sleep(ERROR_PAUSE_MS, undefined, this.clock);
+      }
     }
   }
 
