@@ -77,7 +77,9 @@ export class DoubleBarrier {
         while (!(await this.trying(signal, () => this.allIn(signal)))) await this.zk.connected(signal);
       });
     } catch (error) {
-      await guaranteedDelete(this.zk, this.own, this.zk.sessionId).catch(() => undefined);
+      const leaving = guaranteedDelete(this.zk, this.own, this.zk.sessionId).catch(() => undefined);
+      // Whom a read-only server refuses need not wait for one that takes writes.
+      if (!isZooKeeperError(error, 'ZK_NOT_READ_ONLY')) await leaving;
       throw error;
     }
   }
