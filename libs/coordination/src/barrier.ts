@@ -108,7 +108,9 @@ export class DoubleBarrier {
         },
       );
     } catch (error) {
-      await guaranteedDelete(this.zk, this.own, this.zk.sessionId).catch(() => undefined);
+      const leaving = guaranteedDelete(this.zk, this.own, this.zk.sessionId).catch(() => undefined);
+      // Whom a read-only server refuses need not wait for one that takes writes.
+      if (!isZooKeeperError(error, 'ZK_NOT_READ_ONLY')) await leaving;
       throw error;
     }
   }

@@ -69,11 +69,12 @@ async function takePlace(zk: ZooKeeper, line: Line, signal?: AbortSignal): Promi
   }
 }
 
-/** After an abort the caller does not wait for a server that may be out of reach. */
+/** After an abort the caller does not wait for a server that may be out of reach, or takes no writes. */
 async function leaveBehind(zk: ZooKeeper, node: OwnNode, signal?: AbortSignal): Promise<void> {
   // What led here matters more to the caller than a failure to clean up, which only a missing permission can cause.
   const deleting = guaranteedDelete(zk, node.path, node.owner).catch(() => undefined);
-  if (zk.state.name === 'connected' || !signal?.aborted) await deleting;
+  const { state } = zk;
+  if ((state.name === 'connected' && !state.readOnly) || !signal?.aborted) await deleting;
 }
 
 /** What is held, or `undefined` when the own node has gone. */

@@ -5,7 +5,10 @@ import { ZooKeeperError } from './errors.ts';
 import { FrameDecoder } from './frame-decoder.ts';
 import { JuteReader } from './jute-reader.ts';
 import { OpCode, Xid } from './op-codes.ts';
-import { readReplyHeader, readWatcherEvent, type WatcherEvent } from './records.ts';
+import { readReplyHeader, readWatcherEvent, type ReplyHeader, type WatcherEvent } from './records.ts';
+
+/** `ZK_NOT_READ_ONLY` on the wire. */
+const NOT_READ_ONLY = -119;
 
 /** Frames of one turn of the event loop are joined up to so many bytes: copying is then cheaper than what each write costs. */
 const MAX_JOINED_BYTES = 256 * 1024;
@@ -138,17 +141,26 @@ export class Connection {
         return call?.complete(header.error, reader);
       }
     }
-    const call = this.pending[0];
+    const at = this.placeOf(header);
+    const call = this.pending[at];
     if (call?.xid !== header.xid) {
       return this.close(`reply ${header.xid} came where ${call?.xid ?? 'none'} was due`);
     }
     this.acknowledge(call.sentAt);
     call.complete(header.error, reader);
-    this.pending.shift();
+    this.pending.splice(at, 1);
     while (this.queue.length > 0 && this.pending.length < this.maxInFlight) {
       const next = this.queue.shift() as Call;
       if (!next.done) this.sendNow(next, this.takeXid());
     }
+  }
+
+  /**
+   * Which of the pending calls a reply is due for: the first, but a read-only server refuses a write at once and answers the reads that
+   * came before it later (`ReadOnlyRequestProcessor`).
+   */
+  private placeOf({ xid, error }: ReplyHeader): number {
+    return error === NOT_READ_ONLY ? this.pending.findIndex((call) => call.xid === xid) : 0;
   }
 
   private acknowledge(sentAt: number | undefined): void {

@@ -1,7 +1,7 @@
 import { abortError, type Clock, messageOf } from '@flashmesh/core';
 import { Connection, type ConnectionListener } from './connection.ts';
 import type { Dial } from './dial.ts';
-import { ZooKeeperError } from './errors.ts';
+import { errorOfWire, ZooKeeperError } from './errors.ts';
 import { FrameDecoder } from './frame-decoder.ts';
 import type { Endpoint } from './host-list.ts';
 import { JuteReader } from './jute-reader.ts';
@@ -10,11 +10,18 @@ import {
   type ConnectRequest,
   type ConnectResponse,
   readConnectResponse,
+  readReplyHeader,
   writeConnectRequest,
 } from './records.ts';
 
 /** Replies may be larger than requests: the children of a crowded node. */
 const MAX_REPLY_BYTES = 4 * 1024 * 1024;
+
+/**
+ * A server that may not open a session answers as to a request: one that is read-only and has no local sessions enabled. The answer to a
+ * handshake is longer.
+ */
+const REPLY_HEADER_BYTES = 16;
 
 /** A completed handshake. */
 export interface Established {
@@ -74,6 +81,10 @@ export function openConnection(
     socket.on('data', (chunk: Buffer) => {
       try {
         decoder.push(chunk, (frame) => {
+          if (frame.length === REPLY_HEADER_BYTES) {
+            const { error } = readReplyHeader(new JuteReader(frame));
+            return giveUp(`opens no session: ${messageOf(errorOfWire(error))}`, errorOfWire(error));
+          }
           const welcome = readConnectResponse(new JuteReader(frame));
           release();
           // Nothing may be read before `start` has attached the connection.

@@ -1,5 +1,6 @@
 import { ZooKeeper } from './index.ts';
 import { OpCode } from './op-codes.ts';
+import { eventually } from './testing/eventually.ts';
 import { ScriptedServer, type SeenRequest, writeStat } from './testing/scripted-server.ts';
 
 describe('Session, scripted server', () => {
@@ -17,7 +18,7 @@ describe('Session, scripted server', () => {
     await server.close();
   });
 
-  const connect = async (o: { renewSession?: boolean } = {}) => {
+  const connect = async (o: { renewSession?: boolean; maxInFlight?: number } = {}) => {
     zk = await ZooKeeper.connect({ servers: server.address, ...o });
     return zk;
   };
@@ -130,5 +131,89 @@ describe('Session, scripted server', () => {
     await lost;
     expect(zk.state).toEqual({ name: 'lost', sessionId: 7n, reason: 'replaced' });
     await expect(zk.get('/a')).rejects.toMatchObject({ code: 'ZK_SESSION_EXPIRED' });
+  });
+
+  describe('with a bound of requests under way', () => {
+    let asked: SeenRequest[];
+    let paths: string[];
+
+    beforeEach(async () => {
+      asked = [];
+      paths = [];
+      script = (request) => {
+        asked.push(request);
+        paths.push(request.body.ustring());
+      };
+      await connect({ maxInFlight: 2 });
+    });
+
+    const answer = () => server.reply(asked.shift() as SeenRequest, { write: writeStat });
+    /** What was sent before has arrived by then: the scripted server has had a turn to read. */
+    const arrived = (count: number) => eventually(() => paths.length === count);
+
+    it('sends no more at once, in order, and fills up as replies come', async () => {
+      const calls = ['/1', '/2', '/3', '/4', '/5'].map((path) => zk.exists(path));
+      await arrived(2);
+      for (let answered = 1; answered <= 5; answered++) {
+        // Beyond the bound nothing comes until a reply has made room.
+        expect(asked.length).toBeLessThanOrEqual(2);
+        answer();
+        await calls[answered - 1];
+        await arrived(Math.min(answered + 2, 5));
+      }
+      expect(paths).toEqual(['/1', '/2', '/3', '/4', '/5']);
+    });
+
+    it('never sends what was aborted while it waited for its turn', async () => {
+      const abort = new AbortController();
+      const sent = [zk.exists('/1'), zk.exists('/2')];
+      const given = zk.exists('/3', { signal: abort.signal });
+      const last = zk.exists('/4');
+      await arrived(2);
+      abort.abort();
+      await expect(given).rejects.toMatchObject({ code: 'CANCELLED' });
+      answer();
+      answer();
+      await Promise.all(sent);
+      await arrived(3);
+      answer();
+      await last;
+      expect(paths).toEqual(['/1', '/2', '/4']);
+    });
+
+    it('never sends what was aborted while there was no connection', async () => {
+      const gone = reached('suspended');
+      server.drop();
+      await gone;
+      const abort = new AbortController();
+      const given = zk.exists('/1', { signal: abort.signal });
+      const last = zk.exists('/2');
+      abort.abort();
+      await expect(given).rejects.toMatchObject({ code: 'CANCELLED' });
+      await arrived(1);
+      answer();
+      await last;
+      expect(paths).toEqual(['/2']);
+    });
+
+    it('fails what was sent when the connection drops, and sends with the next one what was not', async () => {
+      const calls = ['/1', '/2', '/3', '/4', '/5'].map((path) => zk.exists(path));
+      const outcomes = Promise.allSettled(calls);
+      await arrived(2);
+      asked = [];
+      server.drop();
+      for (let count = 4; count <= 5; count++) {
+        await arrived(count);
+        expect(asked.length).toBeLessThanOrEqual(2);
+        answer();
+      }
+      answer();
+      expect((await outcomes).map(({ status }) => status)).toEqual([
+        'rejected',
+        'rejected',
+        ...['fulfilled', 'fulfilled', 'fulfilled'],
+      ]);
+      expect(paths).toEqual(['/1', '/2', '/3', '/4', '/5']);
+    });
   });
 });
