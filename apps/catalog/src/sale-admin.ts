@@ -107,8 +107,9 @@ export class SaleAdmin {
       await this.doors.set(lock, saleId, 'closed');
       await this.log.writeProducts(lock, sale, [], signal);
       const skus = sale.items.map(({ sku }) => sku);
-      await this.inventory.fenceSale({ saleId, skus, token: requireHeld(lock, signal) }, { signal });
-      await this.rounds.clear(saleId);
+      const token = requireHeld(lock, signal);
+      await this.inventory.fenceSale({ saleId, skus, token }, this.patiently(signal));
+      await this.rounds.clear(token, saleId);
       return this.require(saleId);
     });
   }
@@ -154,7 +155,7 @@ export class SaleAdmin {
     try {
       const token = requireHeld(lock, signal);
       const restock = (seed: inventory.Seed) =>
-        this.inventory.restock({ ...seed, saleId: sale.id, token }, { signal });
+        this.inventory.restock({ ...seed, saleId: sale.id, token }, this.patiently(signal));
       await Promise.all(seeds.map(restock));
       await round.enter(signal);
       await this.log.writeSale(lock, sale, 'open', signal);
@@ -163,6 +164,11 @@ export class SaleAdmin {
     } finally {
       await round.end();
     }
+  }
+
+  /** A call that waits as long as the change may take. */
+  private patiently(signal: AbortSignal) {
+    return { signal, deadlineMs: this.timeoutMs };
   }
 
   private require(saleId: string): catalog.Sale {

@@ -26,7 +26,7 @@ export interface SaleRound {
 
 /**
  * Where the opener of a sale meets the instances of inventory before the doors open: a double barrier of its own for each
- * holding of the sale's lock. Whoever holds the lock removes what earlier holders left.
+ * holding of the sale's lock. Whoever holds the lock removes what earlier holders left, and never what later ones made.
  */
 @Injectable()
 export class SaleRounds {
@@ -41,13 +41,13 @@ export class SaleRounds {
   /** Calls the instances of inventory together. @throws FlashmeshError `aborted` (`NOT_HELD`): nobody was called. */
   async begin(
     lock: Pick<Holding, 'guard'>,
-    { czxid }: WriteToken,
+    token: WriteToken,
     saleId: string,
     seeds: readonly inventory.Seed[],
   ): Promise<SaleRound> {
     await this.zookeeper.mkdirp(znodes.saleRounds);
-    await this.clear(saleId);
-    const path = joinPath(znodes.saleRounds, `${saleId}@${czxid}`);
+    await this.clear(token, saleId);
+    const path = joinPath(znodes.saleRounds, roundOf(saleId, token));
     const data = inventory.SaleRound.encode({ seeds: [...seeds] }).finish();
     await lock.guard([{ op: 'create', path, data }]);
     let entered: DoubleBarrier | undefined;
@@ -59,10 +59,10 @@ export class SaleRounds {
     };
   }
 
-  /** Removes the barriers of a sale. Only for the holder of its lock. */
-  async clear(saleId: string): Promise<void> {
+  /** Removes the barriers that earlier holders of the sale's lock left. */
+  async clear(token: WriteToken, saleId: string): Promise<void> {
     const names = await this.children(znodes.saleRounds);
-    const old = names.filter((name) => name.startsWith(`${saleId}@`));
+    const old = names.filter((name) => name.startsWith(`${saleId}@`) && name < roundOf(saleId, token));
     await Promise.all(old.map((name) => this.remove(joinPath(znodes.saleRounds, name))));
   }
 
@@ -139,4 +139,9 @@ export class SaleRounds {
       if (!isZooKeeperError(error, 'ZK_NO_NODE')) throw error;
     });
   }
+}
+
+/** Rounds of one sale are in the order of the holdings of its lock. */
+function roundOf(saleId: string, { czxid }: WriteToken): string {
+  return `${saleId}@${czxid}`;
 }

@@ -18,6 +18,7 @@ export type Step = 'preparing' | 'product' | 'round' | 'restock' | 'open' | 'doo
 const [place = '', step = '', sale = '', product = ''] = process.argv.slice(2);
 
 const LOOK_MS = 10;
+const PATIENCE_MS = 20_000;
 let stopped = false;
 
 /** Stops the whole process until a line comes; the parent freezes it meanwhile. */
@@ -93,7 +94,7 @@ const shop = await openCatalog(JSON.parse(place) as Place, {
     restock: (request) => {
       if (step === 'restock' && !stopped) stop();
       // Without the caller's signal: what was sent cannot be called back.
-      const sent = real.restock(request);
+      const sent = real.restock(request, { deadlineMs: PATIENCE_MS });
       sending.push(sent);
       return sent;
     },
@@ -103,19 +104,25 @@ const wanted = checkSale({
   sale: catalog.Sale.fromPartial(reviveDates(JSON.parse(sale))),
   products: [catalog.Product.fromPartial(JSON.parse(product))],
 });
-const open = () =>
-  shop.admin.open(wanted).then(
-    ({ state }) => state as string,
-    (error: unknown) => (error instanceof FlashmeshError ? error.code : String(error)),
-  );
-let outcome = await open();
+let outcome = await openSale();
 // On a starved machine it may lose the lock by itself, before it came to the step.
-while (!stopped && ['NOT_HELD', 'SALE_NOT_READY', 'ZK_CONNECTION_LOSS'].includes(outcome))
-  outcome = await open();
+for (; mayGoOn(outcome); outcome = await openSale());
 await Promise.allSettled(sending);
 await shop.close();
 writeSync(1, `${outcome}\n`);
 process.exit(0);
+
+async function openSale(): Promise<string> {
+  try {
+    return (await shop.admin.open(wanted)).state;
+  } catch (error) {
+    return error instanceof FlashmeshError ? error.code : String(error);
+  }
+}
+
+function mayGoOn(code: string): boolean {
+  return !stopped && ['NOT_HELD', 'SALE_NOT_READY', 'ZK_CONNECTION_LOSS'].includes(code);
+}
 
 function reviveDates(value: { opensAt: string; closesAt: string }): object {
   return { ...value, opensAt: new Date(value.opensAt), closesAt: new Date(value.closesAt) };

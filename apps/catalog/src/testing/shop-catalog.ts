@@ -66,7 +66,10 @@ export async function openCatalog(place: Place, between: Between = {}) {
   await kafka.ensureTopics(Object.values(own).map(({ name, config }) => ({ name, partitions: 2, config })));
   const registry = new Registry(zookeeper, { logger });
   registerMeshResolver(registry);
-  const client = createMeshClient(inventory.InventoryServiceDefinition, { target: 'zk:///inventory' });
+  const client = createMeshClient(inventory.InventoryServiceDefinition, {
+    target: 'zk:///inventory',
+    defaultDeadlineMs: OPEN_SALE_TIMEOUT_MS,
+  });
 
   const view = new CatalogView();
   const log = new PlaceLog(kafka, between.producer?.(producer) ?? producer, view);
