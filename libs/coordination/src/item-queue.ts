@@ -123,6 +123,14 @@ export abstract class ItemQueue {
       try {
         const { data } = await this.zk.get(item);
         await work(data, signal);
+        // Its claim went with its session: whoever has the item now works it off.
+        if (this.zk.sessionId !== owner) {
+          throw new FlashmeshError(
+            'aborted',
+            'CLAIM_LOST',
+            `${item} was worked on for longer than its claim held`,
+          );
+        }
         await this.zk.transaction([
           { op: 'delete', path: claim },
           { op: 'delete', path: item },

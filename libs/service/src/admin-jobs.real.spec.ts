@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { Queue } from '@flashmesh/coordination';
 import { type Clock, ManualClock, systemClock } from '@flashmesh/core';
-import { createLogger } from '@flashmesh/telemetry';
+import { createLogger, type Logger } from '@flashmesh/telemetry';
 import { ZooKeeper } from '@flashmesh/zookeeper';
 import { AdminJobs, type AdminJobsOptions } from './admin-jobs.ts';
 import type { AdminJob } from './job-records.ts';
 
+const silent = { debug: () => undefined, info: () => undefined };
 const logger = createLogger({ service: 'test', instance: 'jobs', level: 'silent' });
 
 describe('AdminJobs, real ZooKeeper', () => {
@@ -58,6 +60,11 @@ describe('AdminJobs, real ZooKeeper', () => {
       { state: 'done' },
     ]);
     expect(['one', 'two']).toContain((await desk.find(last)).takenBy);
+    // As if who did it had died before it could take the item out: it is not done again.
+    const queue = new Queue(clients[0] as ZooKeeper, `${root}/queue/order`);
+    await queue.put(last);
+    await eventually(async () => (await queue.size()) === 0);
+    expect(done).toHaveLength(2);
     await expect(desk.find('job_none')).rejects.toMatchObject({ code: 'JOB_NOT_FOUND', kind: 'not_found' });
     await expect(desk.find('../queue')).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
   });
@@ -103,16 +110,23 @@ describe('AdminJobs, real ZooKeeper', () => {
     // The next one begins it and loses its session, though it goes on: a frozen process that wakes up.
     const second = hang();
     const zombie = await connect();
-    running.push(jobsOf(zombie, 'two').consume('order', { rebuild: second.handler }, stop.signal));
+    const warnings: string[] = [];
+    const told = { ...silent, warn: (_: object, text: string) => warnings.push(text) } as unknown as Logger;
+    running.push(
+      jobsOf(zombie, 'two', { logger: told }).consume('order', { rebuild: second.handler }, stop.signal),
+    );
     await second.begun;
     const third = hang();
     running.push(jobsOf(await connect(), 'three').consume('order', { rebuild: third.handler }, stop.signal));
+    const lost = zombie.sessionId;
     const thief = await ZooKeeper.connect({ servers, session: zombie.credentials });
     await thief.close();
     await third.begun;
     expect(await desk.find(id)).toMatchObject({ state: 'running', takenBy: 'three', attempts: 3 });
+    await eventually(() => zombie.state.name === 'connected' && zombie.sessionId !== lost);
     second.end();
-    await eventually(() => zombie.state.name === 'connected');
+    await eventually(() => warnings.includes('an item was not worked off'));
+    expect(await desk.find(id)).toMatchObject({ state: 'running', takenBy: 'three', attempts: 3 });
     third.end();
     await eventually(async () => (await desk.find(id)).state === 'done');
     expect(await desk.find(id)).toMatchObject({ takenBy: 'three', attempts: 3 });

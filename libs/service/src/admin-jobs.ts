@@ -1,7 +1,7 @@
 import { IdSource, Queue } from '@flashmesh/coordination';
 import { type Clock, FlashmeshError, messageOf, systemClock } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
-import { isZooKeeperError, type ZooKeeper } from '@flashmesh/zookeeper';
+import type { ZooKeeper } from '@flashmesh/zookeeper';
 import { type AdminJob, isOver, JobRecords } from './job-records.ts';
 
 /** Does a job; the signal aborts when this instance stops or the job takes too long. It may be called again for the same job. */
@@ -125,12 +125,8 @@ export class AdminJobs {
     this.logger.info({ job: id, kind: job.kind, attempt: started.attempts }, 'job begun');
     const ended = await this.run(started, handlers, signal);
     this.logger.info({ job: id, state: ended.state, fault: ended.fault }, 'job ended');
-    try {
-      await this.records.update(ended, version);
-    } catch (error) {
-      // The session was lost meanwhile, and another has begun it again: it tells how it ends.
-      if (!isZooKeeperError(error, 'ZK_BAD_VERSION')) throw error;
-    }
+    // Refused when the session was lost meanwhile and another has begun it again: it tells how the job ends.
+    await this.records.update(ended, version);
   }
 
   /** The job as it ended. @throws what the handler threw because this instance stops: another one does the job. */
