@@ -8,7 +8,7 @@ function clientOn(readOnly: boolean) {
   const connected: ConnectionState = { name: 'connected', sessionId: OWNER, readOnly };
   const listeners = new Set<(state: ConnectionState) => void>();
   const client = {
-    state: connected,
+    state: connected as ConnectionState,
     sessionId: OWNER,
     aliveForMs: 5000,
     onState: (listener: (state: ConnectionState) => void) => {
