@@ -103,7 +103,7 @@ export async function infraSpecs(
         'no',
       ],
       logFile: join(logs, 'redis.log'),
-      ready: () => redisReady(ports.redis),
+      ready: () => redisReady(ports.redis, join(data, 'redis')),
     },
   ];
 }
