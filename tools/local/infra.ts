@@ -133,7 +133,7 @@ async function redisSpec(
       'no',
     ],
     logFile: join(logs, 'redis.log'),
-    ready: () => redisReady(port),
+    ready: () => redisReady(port, folder),
   };
 }
 

@@ -1,15 +1,22 @@
+import { realpath } from 'node:fs/promises';
 import { get } from 'node:http';
 import { connect } from 'node:net';
 
 const answerTimeoutMs = 1000;
 
-/** Redis answers PING. It says LOADING first when it reads a dump. */
-export async function redisReady(port: number): Promise<void> {
+/**
+ * The Redis that works in `folder` answers PING. It says LOADING first when it reads a dump. Of two stacks that start at once one may
+ * have taken the port that the other was about to: then the other's Redis ends, and must not be taken for ready by the first one's answer.
+ */
+export async function redisReady(port: number, folder: string): Promise<void> {
   const answer = await ask(port, Buffer.from('PING\r\n'), (bytes) => bytes.includes('\r\n'));
   expect(
     answer.toString('latin1').startsWith('+PONG'),
     `Redis answered ${JSON.stringify(answer.toString())}`,
   );
+  const lines = (bytes: Buffer) => bytes.toString().split('\r\n');
+  const told = lines(await ask(port, Buffer.from('CONFIG GET dir\r\n'), (bytes) => lines(bytes).length > 5));
+  expect(told[4] === (await realpath(folder)), `another Redis has the port ${port}: it works in ${told[4]}`);
 }
 
 /** ZooKeeper answers `srvr`, the one four letter word that is allowed by default, with its mode when it serves. */

@@ -53,7 +53,6 @@ describe('an opener that is frozen past its session', () => {
   }, 120_000);
 
   afterAll(async () => {
-    await shop.close();
     await Promise.all(
       children.map(async (child) => {
         if (child.exitCode !== null) return;
@@ -62,6 +61,7 @@ describe('an opener that is frozen past its session', () => {
         await exit;
       }),
     );
+    await shop?.close();
   }, 30_000);
 
   // What the opener had done before it stopped stays done.
