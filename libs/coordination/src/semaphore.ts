@@ -64,18 +64,23 @@ export class Semaphore {
     return participantsOf(this.zk, this.leases);
   }
 
+  /** A door that was lost with its session or its connection is stood in line for anew: the caller asked for a lease, not for it. */
   private async take(signal: AbortSignal | undefined, wait: boolean): Promise<Holding | undefined> {
-    const door = await this.door
-      .acquire({ signal, timeoutMs: wait ? undefined : 0 })
-      .catch((error: unknown) => {
-        if (wait || signal?.aborted) throw error;
-        return undefined;
-      });
-    if (!door) return undefined;
-    try {
-      return await this.leaseBehind(AbortSignal.any([door.signal, ...(signal ? [signal] : [])]), wait);
-    } finally {
-      await door.release();
+    for (;;) {
+      const door = await this.door
+        .acquire({ signal, timeoutMs: wait ? undefined : 0 })
+        .catch((error: unknown) => {
+          if (wait || signal?.aborted) throw error;
+          return undefined;
+        });
+      if (!door) return undefined;
+      try {
+        return await this.leaseBehind(AbortSignal.any([door.signal, ...(signal ? [signal] : [])]), wait);
+      } catch (error) {
+        if (!door.signal.aborted || signal?.aborted || isZooKeeperError(error, 'ZK_CLOSED')) throw error;
+      } finally {
+        await door.release();
+      }
     }
   }
 
@@ -96,7 +101,8 @@ export class Semaphore {
         if (lease) return lease;
       } catch (error) {
         const gone = guaranteedDelete(this.zk, node.path, node.owner).catch(() => undefined);
-        if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED')) throw error;
+        // No node: the lease went, and then its parent, a container.
+        if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED', 'ZK_NO_NODE')) throw error;
         await gone;
       }
     }

@@ -98,6 +98,8 @@ async function advance(
       } else if (line.wait === false) return 'not yet';
       else await untilGone(zk, joinPath(line.path, before), signal);
     } catch (error) {
+      // The own node went, and then the line itself, a container.
+      if (isZooKeeperError(error, 'ZK_NO_NODE')) return undefined;
       if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED')) throw error;
     }
   }
