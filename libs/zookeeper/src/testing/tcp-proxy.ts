@@ -1,23 +1,40 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { DelayedPipe } from './delayed-pipe.ts';
 
-/** A TCP proxy for tests that can cut connections, refuse new ones, or let bytes vanish. */
+/** Which way. */
+export interface Directions {
+  readonly toServer?: boolean;
+  readonly toClient?: boolean;
+}
+
+/** A TCP proxy for tests that can cut connections, refuse new ones, slow bytes down or let them vanish. */
 export class TcpProxy {
+  /** Sees every chunk on its way to the server, before what happens to it. */
+  onRequestBytes: ((chunk: Buffer) => void) | undefined;
   private readonly server: Server;
   private readonly pairs = new Set<{ client: Socket; upstream: Socket }>();
   private readonly swallowed = { toServer: false, toClient: false };
   private refusing = false;
+  private delay: () => number = () => 0;
 
   private constructor(target: { host: string; port: number }) {
-    this.server = createServer((client) => {
+    this.server = createServer({ noDelay: true }, (client) => {
       if (this.refusing) {
         client.destroy();
         return;
       }
-      const upstream = connect(target);
+      const upstream = connect({ ...target, noDelay: true });
       const pair = { client, upstream };
       this.pairs.add(pair);
-      client.on('data', (chunk: Buffer) => this.swallowed.toServer || upstream.write(chunk));
-      upstream.on('data', (chunk: Buffer) => this.swallowed.toClient || client.write(chunk));
+      const toServer = new DelayedPipe(upstream, () => this.delay());
+      const toClient = new DelayedPipe(client, () => this.delay());
+      client.on('data', (chunk: Buffer) => {
+        this.onRequestBytes?.(chunk);
+        if (!this.swallowed.toServer) toServer.push(chunk);
+      });
+      upstream.on('data', (chunk: Buffer) => {
+        if (!this.swallowed.toClient) toClient.push(chunk);
+      });
       for (const socket of [client, upstream]) {
         // The tests break connections on purpose: errors are what is wanted.
         socket.on('error', () => undefined);
@@ -44,6 +61,11 @@ export class TcpProxy {
     return `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
+  /** Whether a client is connected through it. */
+  get inUse(): boolean {
+    return [...this.pairs].some(({ client, upstream }) => !client.destroyed && !upstream.connecting);
+  }
+
   /** Connections are reset; new ones too, while `refusing`. */
   cut(refusing = false): void {
     this.refusing = refusing;
@@ -54,14 +76,22 @@ export class TcpProxy {
   }
 
   /** Bytes vanish in these directions, connections stay: what a pulled cable or a silent firewall looks like. */
-  swallow(directions: { toServer?: boolean; toClient?: boolean }): void {
+  swallow(directions: Directions): void {
     Object.assign(this.swallowed, { toServer: false, toClient: false }, directions);
+  }
+
+  /** Every chunk, either way, is held up for so many milliseconds; none overtakes another. */
+  slowDown(delayMs: () => number): void {
+    this.delay = delayMs;
   }
 
   /** All is well again; connections that were swallowed are dropped. */
   heal(): void {
+    const broken = this.refusing || this.swallowed.toServer || this.swallowed.toClient;
+    this.slowDown(() => 0);
     this.swallow({});
-    this.cut(false);
+    this.refusing = false;
+    if (broken) this.cut(false);
   }
 
   async close(): Promise<void> {
