@@ -3,12 +3,13 @@
  */
 import { parseArgs } from 'node:util';
 import { ControlServer } from './control-server.ts';
-import { type Fault, faults, runDemo } from './demo.ts';
+import { runDemo } from './demo.ts';
+import { type Fault, faults, requirePossible } from './demo-chaos.ts';
 import { type DemoItem, ensureDemoSale } from './demo-sale.ts';
 import { LocalStack } from './local-stack.ts';
 import { logPrinter } from './log-printer.ts';
 import { toTerminal } from './progress.ts';
-import { allPhases, type Phase, phases, runTests } from './run-tests.ts';
+import { allPhases, type Phase, runTests } from './run-tests.ts';
 import { describeError, StackError } from './stack-error.ts';
 import type { AskedPorts } from './stack-ports.ts';
 import { StopSignals } from './stop-signals.ts';
@@ -29,7 +30,8 @@ demo           --zookeeper 1|3        as above
                --stock N              how many pieces (500)
                --rate N               orders a second (500)
                --chaos a,b            faults in the middle of the rush: ${faults.join(', ')}
-test           phases                 some of ${allPhases.join(', ')}; without a name all but charts, which need helm
+test           phases                 some of ${allPhases.join(', ')}; without a name a share of faults, and all others
+                                      but charts, which need helm
                --filter TEXT          only spec files whose path contains it
                --reuse                use the stack that npm start runs`;
 
@@ -163,11 +165,13 @@ async function demo(values: Values, signals: StopSignals): Promise<number> {
     signal: signals.signal,
   };
   const zooKeepers = zooKeepersOf(values.zookeeper);
+  requirePossible(o.chaos, zooKeepers);
   const stack = await LocalStack.start({
     name: 'demo',
     temporary: true,
     ports: askedPorts(values),
     zooKeepers,
+    infra: { zookeeper: { fourLetterWords: ['dump'] } },
     print,
     signal: signals.signal,
     onFatal: (error) => signals.stop(error),
@@ -248,8 +252,8 @@ function faultsOf(text: string | undefined): readonly Fault[] {
   });
 }
 
-function phasesOf(names: readonly string[]): readonly Phase[] {
-  if (names.length === 0) return phases;
+function phasesOf(names: readonly string[]): readonly Phase[] | undefined {
+  if (names.length === 0) return undefined;
   return names.map((name) => {
     const known = allPhases.find((phase) => phase === name);
     if (known === undefined) {

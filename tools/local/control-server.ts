@@ -4,7 +4,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { LocalStack } from './local-stack.ts';
+import { askZooKeeper } from './readiness.ts';
 import { describeError } from './stack-error.ts';
+import { portOf } from './zookeeper-words.ts';
 
 /** Beside the data of a running stack: how to reach it, for `--reuse`. */
 export const stackFileName = 'stack.json';
@@ -16,8 +18,9 @@ export interface StackFile {
 
 /**
  * Lets other processes, e.g. the specs of test/stack, do to a running stack what faults do:
- * `POST /apps/<name>/kill/<signal>`, `POST /apps/<name>/restart`, `POST /redis/flush`, `GET /`. Listens on 127.0.0.1 below a path that
- * only a reader of the run's folder can know. Each answer is sent when the deed is done.
+ * `POST /apps/<name>/kill/<signal>`, `POST /apps/<name>/restart`, the same below `/zookeeper`, `POST /redis/flush`, `GET /`, and
+ * `GET /zookeeper/<name>/say/<word>` for a four letter word. Listens on 127.0.0.1 below a path that only a reader of the run's
+ * folder can know. Each answer is sent when the deed is done.
  */
 export class ControlServer {
   readonly url: string;
@@ -64,11 +67,16 @@ async function serve(
       const processes = stack.processes.map(({ name, pid, residentBytes }) => ({ name, pid, residentBytes }));
       return answer(response, 200, { addresses, logs, processes });
     }
+    const [, kind, name = '', deed, detail = ''] = path.split('/');
+    if (request.method === 'GET' && kind === 'zookeeper' && deed === 'say') {
+      return answer(response, 200, await askZooKeeper(portOf(stack.zooKeeperAddress(name)), detail));
+    }
     if (request.method !== 'POST') return answer(response, 405, 'POST');
-    const [, kind, name = '', deed, signal] = path.split('/');
+    const target =
+      kind === 'apps' ? stack.app(name) : kind === 'zookeeper' ? stack.zooKeeper(name) : undefined;
     if (kind === 'redis' && name === 'flush') await stack.flushRedis();
-    else if (kind === 'apps' && deed === 'kill') await stack.app(name).kill(signal as NodeJS.Signals);
-    else if (kind === 'apps' && deed === 'restart') await stack.app(name).restart();
+    else if (target && deed === 'kill') await target.kill(detail as NodeJS.Signals);
+    else if (target && deed === 'restart') await target.restart();
     else return answer(response, 404, 'not found');
     answer(response, 200, 'done');
   } catch (error) {

@@ -1,6 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { mainOf } from './build.ts';
+import { causeFaults, type ChaosReport, type Fault, mustGoUnnoticed } from './demo-chaos.ts';
 import { openSale } from './demo-sale.ts';
 import type { LocalStack } from './local-stack.ts';
 import { residentBytes } from './process-identity.ts';
@@ -19,10 +20,6 @@ export interface DemoOptions {
   readonly signal: AbortSignal;
 }
 
-/** Both inventory processes killed one after the other, or Redis emptied. */
-export type Fault = 'kill-inventory' | 'flush-redis';
-export const faults: readonly Fault[] = ['kill-inventory', 'flush-redis'];
-
 const sale = 'rush';
 const sku = 'sneaker';
 const settleSeconds = 180;
@@ -37,8 +34,7 @@ export async function runDemo(stack: LocalStack, o: DemoOptions): Promise<number
   const accepted = join(stack.path, 'accepted.jsonl');
   const memory = new MemoryGauge(stack);
   const end = new AbortController();
-  const chaos =
-    o.chaos.length === 0 ? undefined : causeFaults(stack, o, AbortSignal.any([o.signal, end.signal]));
+  const chaos = causeFaults(stack, { ...o, rushMs: (o.buyers / o.rate) * 1000, rushOver: end.signal });
   const rush = await rushCommand(stack, memory, o, [
     'run',
     '--gateway',
@@ -53,9 +49,11 @@ export async function runDemo(stack: LocalStack, o: DemoOptions): Promise<number
     String(o.rate),
     '--out',
     accepted,
+    ...(o.chaos.length > 0 && mustGoUnnoticed(o.chaos) ? ['--max-failed', '0'] : []),
   ]);
   end.abort();
-  await chaos;
+  const { failures, outages } = await chaos;
+  failures.push(...(await reportOutages(outages, accepted, print)));
   const verify = await rushCommand(stack, memory, o, [
     'verify',
     '--brokers',
@@ -76,6 +74,7 @@ export async function runDemo(stack: LocalStack, o: DemoOptions): Promise<number
     ...(rush === 0 ? [] : ['the rush failed']),
     ...(verify === 0 ? [] : ['a rule is broken or the count is wrong']),
     ...(stack.crashes === 0 ? [] : ['an app crashed']),
+    ...failures,
   ];
   print(failed.length === 0 ? '\nDemo passed.' : `\nDemo failed: ${failed.join('; ')}.`);
   return failed.length === 0 ? 0 : 1;
@@ -100,31 +99,24 @@ async function rushCommand(
   return told.code;
 }
 
-/** Spreads the faults over the middle of the rush. What cannot be restarted fails the demo through its crash count. */
-async function causeFaults(stack: LocalStack, o: DemoOptions, signal: AbortSignal): Promise<void> {
-  const killAndRestart = (app: string) => async () => {
-    o.print(`>> ${app} killed with -9`);
-    await stack.app(app).kill('SIGKILL');
-    await stack.app(app).restart();
-  };
-  const flush = async () => {
-    o.print('>> Redis emptied');
-    await stack.flushRedis();
-  };
-  const kills = o.chaos.includes('kill-inventory');
-  const deeds: { at: number; run: () => Promise<void> }[] = [
-    ...(kills ? [{ at: 0.25, run: killAndRestart('inventory-1') }] : []),
-    ...(o.chaos.includes('flush-redis') ? [{ at: 0.5, run: flush }] : []),
-    ...(kills ? [{ at: 0.7, run: killAndRestart('inventory-2') }] : []),
-  ];
-  const start = performance.now();
-  const rushMs = (o.buyers / o.rate) * 1000;
-  for (const deed of deeds) {
-    const dueMs = start + deed.at * rushMs - performance.now();
-    await pause(Math.max(0, dueMs), undefined, { signal }).catch(() => undefined);
-    if (o.signal.aborted) return;
-    await deed.run();
-  }
+/** Orders go on without ZooKeeper: over the instances that were known last. */
+async function reportOutages(
+  outages: ChaosReport['outages'],
+  acceptedFile: string,
+  print: Print,
+): Promise<string[]> {
+  if (outages.length === 0) return [];
+  const times = (await readFile(acceptedFile, 'utf8'))
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => (JSON.parse(line) as { time: number }).time);
+  return outages.flatMap(({ from, to }) => {
+    const during = times.filter((time) => time > from && time < to).length;
+    print(`\n${during} orders were accepted in the ${Math.round((to - from) / 1000)} s without ZooKeeper`);
+    return during > 0
+      ? []
+      : ['no order was accepted without ZooKeeper; was all sold, or the rush over before?'];
+  });
 }
 
 const toMb = (bytes: number) => Math.round(bytes / 1e6);

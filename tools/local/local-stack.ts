@@ -159,6 +159,14 @@ export class LocalStack {
     return breakable(this.zooKeepers, name);
   }
 
+  /** `host:port` of a ZooKeeper server by its process's name. */
+  zooKeeperAddress(name: string): string {
+    const index = this.zooKeepers.findIndex((server) => server.name === name);
+    const address = this.addresses.zookeeper.split(',')[index];
+    if (address === undefined) throw new Error(`no ZooKeeper server ${name}`);
+    return address;
+  }
+
   /** Writes down a process that somebody else started for this run, so that it is ended after a killed run, too. */
   adopt(name: string, pid: number): void {
     this.folder.record(name, pid);

@@ -14,8 +14,13 @@ export async function redisReady(port: number): Promise<void> {
 
 /** ZooKeeper answers `srvr`, the one four letter word that is allowed by default, with its mode when it serves. */
 export async function zooKeeperReady(port: number): Promise<void> {
-  const answer = await ask(port, Buffer.from('srvr'), (bytes) => bytes.includes('Mode:'));
+  const answer = await askZooKeeper(port, 'srvr');
   expect(answer.includes('Mode:'), 'ZooKeeper does not serve yet');
+}
+
+/** Says a four letter word to a ZooKeeper server of this machine; it says all it has to say and closes. */
+export async function askZooKeeper(port: number, word: string): Promise<string> {
+  return (await ask(port, Buffer.from(word), () => false)).toString();
 }
 
 /**

@@ -7,15 +7,22 @@ import type { Print } from './progress.ts';
 import { runCommand } from './run-command.ts';
 import { StackError } from './stack-error.ts';
 
-/** Specs without servers, specs against real servers, specs against the whole stack, and of the Helm charts. */
-export type Phase = 'unit' | 'real' | 'stack' | 'charts';
-/** What runs when nothing is named: everything that needs no more than Node and Java. The charts need `helm`. */
-export const phases: readonly Phase[] = ['unit', 'real', 'stack'];
+/**
+ * Specs without servers, specs against real servers, specs of faults on an ensemble of three ZooKeeper servers, specs against the
+ * whole stack, and of the Helm charts.
+ */
+export type Phase = 'unit' | 'real' | 'faults' | 'stack' | 'charts';
+/**
+ * What runs when nothing is named: everything that needs no more than Node and Java; of the faults, which take minutes, a share.
+ * The charts need `helm`.
+ */
+export const phases: readonly Phase[] = ['unit', 'real', 'faults', 'stack'];
 export const allPhases: readonly Phase[] = [...phases, 'charts'];
 
 /** What `npm test` is asked for. */
 export interface TestOptions {
-  readonly phases: readonly Phase[];
+  /** @default `phases` */
+  readonly phases?: readonly Phase[];
   /** Only spec files whose path contains this. */
   readonly filter?: string;
   /** Use the stack that `npm start` runs instead of an own one. */
@@ -32,18 +39,25 @@ interface Count {
 }
 
 const jestArgs: Record<Phase, readonly string[]> = {
-  unit: ['--testPathIgnorePatterns', '/node_modules/', '\\.real\\.spec\\.ts$', '--maxWorkers', '2'],
+  unit: ['--testPathIgnorePatterns', '/node_modules/', '\\.(real|faults)\\.spec\\.ts$', '--maxWorkers', '2'],
   // A connection that a failed spec left open must not keep the run from ending.
   real: ['--testMatch', '**/*.real.spec.ts', '--runInBand', '--forceExit'],
+  faults: ['--testMatch', '**/*.faults.spec.ts', '--runInBand', '--forceExit'],
   stack: ['--testMatch', '**/test/stack/*.spec.ts', '--runInBand', '--forceExit'],
   charts: ['--testMatch', '**/test/charts/*.spec.ts', '--maxWorkers', '2'],
 };
+
+/** For the faults: words that tell of watches, and containers that are reaped while a spec looks on. */
+const ensemble = {
+  zooKeepers: 3,
+  infra: { onlyZooKeeper: true, zookeeper: { fourLetterWords: ['wchs', 'wchp'], containerCheckMs: 500 } },
+} as const;
 
 /** Runs the phases one after the other, each with servers of its own. @returns the exit code; the last line has the counts. */
 export async function runTests(o: TestOptions): Promise<number> {
   const counts: Count[] = [];
   for (const phase of allPhases) {
-    if (!o.phases.includes(phase)) continue;
+    if (!(o.phases ?? phases).includes(phase)) continue;
     o.print(`\n== ${phase} specs`);
     counts.push(await runPhase(phase, o));
   }
@@ -59,12 +73,13 @@ async function runPhase(phase: Phase, o: TestOptions): Promise<Count> {
     await requireHelm();
     return runJest(phase, {}, o);
   }
-  if (o.reuse) return runJest(phase, await runningStackEnv(), o);
+  if (o.reuse && phase !== 'faults') return runJest(phase, await runningStackEnv(), o);
   const { print, signal } = o;
   const stack = await LocalStack.start({
     name: `test-${phase}`,
     apps: phase === 'stack',
     temporary: true,
+    ...(phase === 'faults' ? ensemble : {}),
     print,
     signal,
     onFatal: (error) => print(error.message),
@@ -72,7 +87,9 @@ async function runPhase(phase: Phase, o: TestOptions): Promise<Count> {
   o.onStack(stack);
   const control = await ControlServer.listen(stack);
   try {
-    return await runJest(phase, { ...stack.env, STACK_CONTROL: control.url }, o, stack);
+    // Named, the faults are wanted all.
+    const share = { FAULTS: o.phases ? 'all' : 'some' };
+    return await runJest(phase, { ...stack.env, ...share, STACK_CONTROL: control.url }, o, stack);
   } finally {
     control.close();
     await stack.stop();
