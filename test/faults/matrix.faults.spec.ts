@@ -1,0 +1,66 @@
+import { joinPath } from '@flashmesh/zookeeper';
+import { CacheWorkload } from './support/cache-workload.ts';
+import { ClientWorkload } from './support/client-workload.ts';
+import { CounterWorkload } from './support/counter-workload.ts';
+import { eventually, pause } from './support/eventually.ts';
+import { chosenFaults } from './support/faults.ts';
+import { LockWorkload } from './support/lock-workload.ts';
+import { QueueWorkload } from './support/queue-workload.ts';
+import { ReadWriteWorkload } from './support/read-write-workload.ts';
+import { SemaphoreWorkload } from './support/semaphore-workload.ts';
+import { Stage } from './support/stage.ts';
+import type { Ground, Workload } from './support/workload.ts';
+
+/** Each client does all of it on one session. */
+const CLIENTS = 3;
+const BEFORE_MS = 500;
+
+const kinds: readonly (new (ground: Ground) => Workload)[] = [
+  ClientWorkload,
+  LockWorkload,
+  ReadWriteWorkload,
+  SemaphoreWorkload,
+  CounterWorkload,
+  QueueWorkload,
+  CacheWorkload,
+];
+
+describe.each(chosenFaults)('$name', (fault) => {
+  let stage: Stage;
+  let workloads: Workload[] = [];
+
+  beforeAll(async () => {
+    stage = await Stage.open(CLIENTS);
+    const { clients, direct, ensemble, path } = stage;
+    workloads = kinds.map((Kind) => new Kind({ clients, direct, ensemble, path: joinPath(path, Kind.name) }));
+    for (const workload of workloads) await workload.start();
+    await Promise.all(workloads.map((workload) => workload.progress()));
+    await pause(BEFORE_MS);
+    await fault.run(stage);
+    await Promise.all(workloads.map((workload) => workload.progress()));
+    await Promise.all(workloads.map((workload) => workload.stop()));
+  });
+
+  afterAll(async () => {
+    // When something went wrong before, they still work.
+    await Promise.all(workloads.map((workload) => workload.stop()));
+    await stage.close();
+  });
+
+  it.each(kinds.map((Kind, index) => ({ name: Kind.name.replace('Workload', ''), index })))(
+    '$name: its history holds',
+    async ({ index }) => {
+      const workload = workloads[index] as Workload;
+      expect(workload.surprises).toEqual([]);
+      await workload.verify();
+    },
+  );
+
+  it('no watch stays behind, neither here nor at a server', async () => {
+    await eventually('no watch here', () => stage.clients.every(({ watchCount }) => watchCount === 0));
+    await eventually('no watch at a server', async () => {
+      const watched = await stage.ensemble.watchedPaths(stage.path);
+      return watched.length === 0;
+    });
+  });
+});

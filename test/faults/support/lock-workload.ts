@@ -1,0 +1,46 @@
+import { Lock, type LockHandle } from '@flashmesh/coordination';
+import type { ZooKeeper } from '@flashmesh/zookeeper';
+import { Beliefs } from './beliefs.ts';
+import { pause } from './eventually.ts';
+import { FencedResource } from './fenced-resource.ts';
+import { Workload } from './workload.ts';
+
+const WORKERS_A_CLIENT = 2;
+
+/** Clients that take turns at one lock and write to what it protects. */
+export class LockWorkload extends Workload {
+  readonly name = 'Lock';
+  private readonly beliefs = new Beliefs(['holder'], ({ holder }) => holder <= 1);
+  private readonly resource = new FencedResource();
+
+  start(): Promise<void> {
+    for (const zk of this.ground.clients) {
+      for (let i = 0; i < WORKERS_A_CLIENT; i++) this.repeat(() => this.takeTurn(zk));
+    }
+    return Promise.resolve();
+  }
+
+  async verify(): Promise<void> {
+    expect(this.beliefs.violations).toEqual([]);
+    expect(this.beliefs.most.get('holder')).toBe(1);
+    expect(this.resource.stepsBack).toEqual([]);
+    expect(await new Lock(this.ground.direct, this.ground.path).participants()).toEqual([]);
+  }
+
+  private async takeTurn(zk: ZooKeeper): Promise<void> {
+    const handle: LockHandle = await new Lock(zk, this.ground.path).acquire({ signal: this.ending });
+    const leave = this.beliefs.enter('holder', handle);
+    try {
+      for (let i = 0; i < 3 && handle.isHeld(); i++) {
+        this.resource.write(handle.token);
+        await pause(4);
+        this.beliefs.look();
+      }
+      // Careless: the lock may be lost by now, and only the resource can tell.
+      this.resource.write(handle.token);
+    } finally {
+      leave();
+      await handle.release();
+    }
+  }
+}
