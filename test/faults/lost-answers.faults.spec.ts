@@ -1,10 +1,12 @@
-import { Queue, Semaphore } from '@flashmesh/coordination';
+import { AtomicCounter, Queue, Semaphore } from '@flashmesh/coordination';
 import { joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
 import { eventually } from './support/eventually.ts';
 import { FrameMeter } from './support/frame-meter.ts';
 import type { Network } from './support/network.ts';
 import { Stage } from './support/stage.ts';
 
+/** Numbers of requests on the wire. */
+const SET = 5;
 const MULTI = 14;
 
 describe('answers that are lost while the session lives', () => {
@@ -16,12 +18,12 @@ describe('answers that are lost while the session lives', () => {
 
   afterEach(() => stage.close());
 
-  /** Lets the answer to the client's next transaction vanish, and everything after it. */
-  function loseAnswer(network: Network): void {
+  /** Lets the answer to the client's next request of that kind vanish, and everything after it. */
+  function loseAnswer(network: Network, to: number): void {
     const meter = new FrameMeter();
     network.onRequestBytes((chunk) => {
       meter.push(chunk);
-      if (meter.frames.some(({ op }) => op === MULTI)) network.swallow({ toClient: true });
+      if (meter.frames.some(({ op }) => op === to)) network.swallow({ toClient: true });
     });
   }
 
@@ -33,7 +35,7 @@ describe('answers that are lost while the session lives', () => {
     const ending = new AbortController();
     const worked: string[] = [];
     await new Queue(direct, path).put('only');
-    loseAnswer(network);
+    loseAnswer(network, MULTI);
     const consuming = new Queue(zk, path).consume((data) => {
       worked.push(data.toString());
       return Promise.resolve();
@@ -53,6 +55,25 @@ describe('answers that are lost while the session lives', () => {
       const at = joinPath(path, 'claims');
       return (await direct.exists(at)) ? direct.children(at) : [];
     }
+  });
+
+  it('AtomicCounter: an addition without an answer is not made again', async () => {
+    const { direct, path } = stage;
+    const [zk] = stage.clients as [ZooKeeper];
+    const [network] = stage.networks as [Network];
+    const counter = new AtomicCounter(direct, joinPath(path, 'counter'));
+    expect(await counter.get()).toBe(0n);
+    loseAnswer(network, SET);
+    const adding = new AtomicCounter(zk, joinPath(path, 'counter')).add(1n);
+    const told = adding.then(
+      (sum) => String(sum),
+      (error: { code: string }) => error.code,
+    );
+    await eventually('it to be added', async () => (await counter.get()) === 1n);
+    network.onRequestBytes(() => undefined);
+    network.heal();
+    expect(await told).toBe('ZK_CONNECTION_LOSS');
+    expect(await counter.get()).toBe(1n);
   });
 
   it('Semaphore: who waits for a lease goes on waiting when the connection breaks', async () => {

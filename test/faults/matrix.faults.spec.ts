@@ -14,6 +14,7 @@ import type { Ground, Workload } from './support/workload.ts';
 /** Each client does all of it on one session. */
 const CLIENTS = 3;
 const BEFORE_MS = 500;
+const PATIENCE_MS = 300_000;
 
 const kinds: readonly (new (ground: Ground) => Workload)[] = [
   ClientWorkload,
@@ -29,6 +30,14 @@ describe.each(chosenFaults)('$name', (fault) => {
   let stage: Stage;
   let workloads: Workload[] = [];
 
+  /** What one cannot do is its own fault, and shown as such. */
+  const all = (deed: (workload: Workload) => Promise<void>) =>
+    Promise.all(
+      workloads.map((workload) =>
+        deed(workload).catch((error: unknown) => void workload.surprises.push(error)),
+      ),
+    );
+
   beforeAll(async () => {
     stage = await Stage.open(CLIENTS);
     const { clients, direct, ensemble, path } = stage;
@@ -37,15 +46,15 @@ describe.each(chosenFaults)('$name', (fault) => {
     await Promise.all(workloads.map((workload) => workload.progress()));
     await pause(BEFORE_MS);
     await fault.run(stage);
-    await Promise.all(workloads.map((workload) => workload.progress()));
-    await Promise.all(workloads.map((workload) => workload.stop()));
-  });
+    await all((workload) => workload.progress());
+    await all((workload) => workload.stop());
+  }, PATIENCE_MS);
 
   afterAll(async () => {
     // When something went wrong before, they still work.
-    await Promise.all(workloads.map((workload) => workload.stop()));
+    await all((workload) => workload.stop());
     await stage.close();
-  });
+  }, PATIENCE_MS);
 
   it.each(kinds.map((Kind, index) => ({ name: Kind.name.replace('Workload', ''), index })))(
     '$name: its history holds',

@@ -141,7 +141,7 @@ async function takeZooKeeperDown(
 async function unready(stack: LocalStack): Promise<string[]> {
   const deadline = performance.now() + answerWithinMs;
   for (let asked = stack.apps; ; await pause(500)) {
-    const answers = await Promise.allSettled(asked.map((app) => app.spec.ready?.()));
+    const answers = await Promise.allSettled(asked.map(async ({ spec }) => spec.ready?.()));
     asked = asked.filter((_, i) => answers[i]?.status === 'rejected');
     if (asked.length === 0 || performance.now() > deadline) {
       return asked.map(({ name }) => `${name} was not ready without ZooKeeper`);

@@ -169,6 +169,8 @@ export abstract class ItemQueue {
   private async unclaim(claim: string, owner: bigint): Promise<void> {
     while (this.zk.sessionId === owner && this.zk.state.name !== 'closed') {
       try {
+        // This server may not have it yet.
+        await this.zk.sync(claim);
         const stat = await this.zk.exists(claim);
         if (stat?.ephemeralOwner === owner) await guaranteedDelete(this.zk, claim, owner);
         return;

@@ -3,6 +3,7 @@ import { eventually, pause } from './eventually.ts';
 import { Workload } from './workload.ts';
 
 const NODES = 6;
+const ADD_EVERY_MS = 100;
 
 /** Every client changes nodes of one subtree and looks at a live copy of it. */
 export class CacheWorkload extends Workload {
@@ -23,6 +24,7 @@ export class CacheWorkload extends Workload {
       await cache.start();
       this.repeat(() => this.change(zk));
     }
+    this.repeat(() => this.addForGood(direct));
   }
 
   override async stop(): Promise<void> {
@@ -61,6 +63,14 @@ export class CacheWorkload extends Workload {
         newest.set(at, stat.mzxid);
       }
     };
+  }
+
+  /** A node that is never touched again: whoever misses it while it is cut off, misses it for ever. */
+  private async addForGood(direct: ZooKeeper): Promise<void> {
+    const data = `${this.next++}`;
+    this.written.add(data);
+    await direct.create(joinPath(this.ground.path, `for-good-${data}`), data);
+    await pause(ADD_EVERY_MS);
   }
 
   private async change(zk: ZooKeeper): Promise<void> {

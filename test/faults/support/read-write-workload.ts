@@ -33,7 +33,8 @@ export class ReadWriteWorkload extends Workload {
 
   private async takeTurn(zk: ZooKeeper, kind: (typeof KINDS)[number]): Promise<void> {
     const lock = new ReadWriteLock(zk, this.ground.path);
-    const handle = await (kind === 'reader' ? lock.read : lock.write).call(lock, { signal: this.ending });
+    const o = { signal: this.ending };
+    const handle = await (kind === 'reader' ? lock.read(o) : lock.write(o));
     const leave = this.beliefs.enter(kind, handle);
     try {
       if (kind === 'writer') this.resource.write(handle.token);

@@ -4,7 +4,14 @@
  * everything, waits until its copy of the tree holds the node `done`, tells its {@link Summary} and ends.
  */
 import { createInterface } from 'node:readline';
-import { AtomicCounter, type FencingToken, Lock, Queue, ReadWriteLock } from '@flashmesh/coordination';
+import {
+  AtomicCounter,
+  type FencingToken,
+  type Holding,
+  Lock,
+  Queue,
+  ReadWriteLock,
+} from '@flashmesh/coordination';
 import { FlashmeshError } from '@flashmesh/core';
 import {
   isZooKeeperError,
@@ -50,11 +57,13 @@ async function repeat(step: () => Promise<void>): Promise<void> {
   }
 }
 
-async function access(thing: 'lock' | 'rwlock', kind: 'read' | 'write', token: FencingToken): Promise<void> {
+/** Uses what it holds for a while, and releases it. */
+async function use(thing: 'lock' | 'rwlock', kind: 'read' | 'write', held: Holding): Promise<void> {
   for (let i = 0; i < ACCESSES && !signal.aborted; i++) {
-    tell({ thing, kind, token: plain(token) });
+    tell({ thing, kind, token: plain(held.token) });
     await pause(BETWEEN_MS);
   }
+  await held.release();
 }
 
 let added = 0;
@@ -64,13 +73,11 @@ const rwlock = new ReadWriteLock(zk, joinPath(path, 'rwlock'));
 let turns = 0;
 const workers = [
   repeat(async () => {
-    const held = await new Lock(zk, joinPath(path, 'lock')).acquire({ signal });
-    await access('lock', 'write', held.token).finally(() => held.release());
+    await use('lock', 'write', await new Lock(zk, joinPath(path, 'lock')).acquire({ signal }));
   }),
   repeat(async () => {
     const kind = turns++ % 2 === 0 ? 'write' : 'read';
-    const held = await rwlock[kind]({ signal });
-    await access('rwlock', kind, held.token).finally(() => held.release());
+    await use('rwlock', kind, await rwlock[kind]({ signal }));
   }),
   repeat(() => markedLease(zk, path, signal, () => pause(300))),
   repeat(async () => {

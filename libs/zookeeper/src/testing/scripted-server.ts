@@ -117,8 +117,8 @@ export class ScriptedServer {
   }
 }
 
-/** A stat with every field 1, for scripted replies. */
-export function writeStat(writer: JuteWriter): JuteWriter {
-  writer.long(1n).long(1n).long(1n).long(1n).int(1).int(1).int(1).long(0n).int(1).int(0).long(1n);
+/** A stat with every field 1 but the owner of an ephemeral node, for scripted replies. */
+export function writeStat(writer: JuteWriter, ephemeralOwner = 0n): JuteWriter {
+  writer.long(1n).long(1n).long(1n).long(1n).int(1).int(1).int(1).long(ephemeralOwner).int(1).int(0).long(1n);
   return writer;
 }
