@@ -7,7 +7,7 @@ const OWNER = 7n;
 function clientOn(readOnly: boolean) {
   const connected: ConnectionState = { name: 'connected', sessionId: OWNER, readOnly };
   const listeners = new Set<(state: ConnectionState) => void>();
-  const client = {
+  const client: Partial<Record<string, unknown>> & { state: ConnectionState } = {
     state: connected,
     sessionId: OWNER,
     aliveForMs: 5000,
