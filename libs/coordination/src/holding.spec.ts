@@ -7,8 +7,8 @@ const OWNER = 7n;
 function clientOn(readOnly: boolean) {
   const connected: ConnectionState = { name: 'connected', sessionId: OWNER, readOnly };
   const listeners = new Set<(state: ConnectionState) => void>();
-  const client = {
-    state: connected as ConnectionState,
+  const client: Partial<Record<string, unknown>> & { state: ConnectionState } = {
+    state: connected,
     sessionId: OWNER,
     aliveForMs: 5000,
     onState: (listener: (state: ConnectionState) => void) => {

@@ -8,8 +8,9 @@ export class Stage {
   readonly path = `/test-coordination-${randomUUID()}`;
   private readonly clients: ZooKeeper[] = [];
 
-  async connect(): Promise<ZooKeeper> {
-    const zk = await ZooKeeper.connect({ servers, sessionTimeoutMs: 2000 });
+  /** @param sessionTimeoutMs short, for specs that wait for its end. */
+  async connect(sessionTimeoutMs = 2000): Promise<ZooKeeper> {
+    const zk = await ZooKeeper.connect({ servers, sessionTimeoutMs });
     this.clients.push(zk);
     return zk;
   }

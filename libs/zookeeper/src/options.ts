@@ -20,8 +20,8 @@ export interface ZooKeeperOptions {
   readonly renewSession?: boolean;
   /**
    * Take a server that has no quorum, where no other can be reached: reads work, writes fail with `ZK_NOT_READ_ONLY`, and the state says
-   * so. Servers must be told to offer it (`readonlymode.enabled`). One of ZooKeeper 3.9 takes a session there that began at one with a
-   * quorum only after that session is lost. @default false
+   * so. Servers must be told to offer it: `readonlymode.enabled`, and for 3.9 also `localSessionsEnabled` and
+   * `localSessionsUpgradingEnabled`. @default false
    */
   readonly readOnly?: boolean;
   /** Requests under way at once; more wait for their turn. @default 1000, the server's own bound for a client */

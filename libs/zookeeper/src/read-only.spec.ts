@@ -67,6 +67,20 @@ describe('read-only mode, scripted server', () => {
     expect(states).toEqual(['suspended', 'connected', 'suspended', 'connected']);
   });
 
+  it('stays until a server says that it takes writes, and goes there', async () => {
+    const { states } = await start([
+      { sessionId: 7n, timeoutMs: 6000, readOnly: true },
+      { sessionId: 8n, timeoutMs: 6000 },
+    ]);
+    const writable = zk.writable();
+    await zk.exists('/a');
+    expect(zk.state).toMatchObject({ name: 'connected', readOnly: true });
+    server.mode = 'rw';
+    await writable;
+    expect(states).toEqual(['suspended', 'connected']);
+    expect(zk.sessionId).toBe(8n);
+  });
+
   it('takes the refusal of a write before the answers to reads that were sent before it', async () => {
     await start([{ sessionId: 7n, timeoutMs: 6000, readOnly: true }]);
     const reads: SeenRequest[] = [];

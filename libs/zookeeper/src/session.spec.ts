@@ -211,7 +211,9 @@ describe('Session, scripted server', () => {
       expect((await outcomes).map(({ status }) => status)).toEqual([
         'rejected',
         'rejected',
-        ...['fulfilled', 'fulfilled', 'fulfilled'],
+        'fulfilled',
+        'fulfilled',
+        'fulfilled',
       ]);
       expect(paths).toEqual(['/1', '/2', '/3', '/4', '/5']);
     });

@@ -129,10 +129,10 @@ import { freePorts, ZooKeeperServer } from './testing/zookeeper-server.ts';
     // Nobody is trusted any more who has a certificate of the old authority.
     await configure(renewed);
     const underWay: Promise<unknown>[] = [];
-    let writing = true;
+    const enough = new AbortController();
     const failures: unknown[] = [];
     const write = async () => {
-      while (writing && zk.state.name !== 'closed') {
+      while (!enough.signal.aborted && zk.state.name !== 'closed') {
         const call = zk.create('/counted-', '', { mode: 'persistent-sequential' });
         underWay.push(call);
         // As many as were under way when the connection broke, one at most, is what may be lost.
@@ -145,7 +145,7 @@ import { freePorts, ZooKeeperServer } from './testing/zookeeper-server.ts';
     const waiting = Array.from({ length: 20 }, (_, i) => zk.set('/swapped', `${i}`));
     await server.start();
     const stats = await Promise.all(waiting);
-    writing = false;
+    enough.abort();
     await writer;
     expect(stats.map(({ version }) => version)).toEqual(waiting.map((_, i) => i + 2));
     expect(zk.sessionId).toBe(sessionId);

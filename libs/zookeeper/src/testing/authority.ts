@@ -52,10 +52,8 @@ export class Authority {
     ];
     writeFileSync(extensions, 'subjectAltName=IP:127.0.0.1,DNS:localhost\n');
     this.openssl('req', ...newKey, '-keyout', key, '-out', request, '-subj', `/CN=${subject}`);
-    this.openssl(
-      ...['x509', '-req', '-in', request, '-CA', this.cert, '-CAkey', this.key, '-CAcreateserial'],
-      ...['-out', cert, '-days', '1', '-extfile', extensions],
-    );
+    const signing = ['-CA', this.cert, '-CAkey', this.key, '-CAcreateserial', '-days', '1'];
+    this.openssl('x509', '-req', '-in', request, ...signing, '-out', cert, '-extfile', extensions);
     writeFileSync(store, readFileSync(key, 'utf8') + readFileSync(cert, 'utf8'));
     return { cert, key, store };
   }

@@ -26,6 +26,8 @@ export class ScriptedServer {
   readonly hellos: { lastZxid: bigint; timeoutMs: number; sessionId: bigint; readOnly: boolean }[] = [];
   /** The next sessions to answer with; the last one is repeated. */
   sessions: ScriptedSession[] = [{ sessionId: 7n, timeoutMs: 6000 }];
+  /** The answer to `isro`. */
+  mode: 'rw' | 'ro' = 'ro';
   /** How many bytes a write to the client carries at most. */
   sliceBytes = Infinity;
   private readonly server: Server;
@@ -41,14 +43,18 @@ export class ScriptedServer {
       socket.on('close', () => this.sockets.delete(socket));
       const decoder = new FrameDecoder(1 << 20);
       let greeted = false;
-      socket.on('data', (chunk: Buffer) =>
+      socket.on('data', (chunk: Buffer) => {
+        if (!greeted && chunk.toString('latin1') === 'isro') {
+          socket.end(this.mode);
+          return;
+        }
         decoder.push(chunk, (frame) => {
           const body = new JuteReader(frame);
           if (greeted) return script({ xid: body.int(), op: body.int(), body, socket }, this);
           greeted = true;
           this.greet(socket, body);
-        }),
-      );
+        });
+      });
     };
     this.server = tls ? createTlsServer(tls, serve) : createServer({ noDelay: true }, serve);
   }

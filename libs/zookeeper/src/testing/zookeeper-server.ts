@@ -9,6 +9,8 @@ import { createInterface } from 'node:readline';
 
 /** Where `npm test -- real` puts the servers that it has fetched. */
 const jars = join(import.meta.dirname, '../../../../.local/lib/jars');
+/** Quick to start and small. */
+const JVM = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-XX:-UsePerfData', '-Xmx96m'];
 const READY_MS = 60_000;
 const REMEMBERED_LINES = 20;
 /** Below the range that systems hand out to clients, so that a port stays free while its server is down. */
@@ -57,9 +59,12 @@ export class ZooKeeperServer {
     const child = spawn(
       home ? join(home, 'bin', 'java') : 'java',
       [
-        ...['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-XX:-UsePerfData', '-Xmx96m'],
+        ...JVM,
         ...Object.entries(properties).map(([key, value]) => `-D${key}=${value}`),
-        ...['-cp', await classpath(), 'org.apache.zookeeper.server.quorum.QuorumPeerMain', file],
+        '-cp',
+        await classpath(),
+        'org.apache.zookeeper.server.quorum.QuorumPeerMain',
+        file,
       ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
