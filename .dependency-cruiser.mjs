@@ -46,7 +46,14 @@ export default {
       comment: 'The inside of a lib is its own business: import @flashmesh/<lib>.',
       severity: 'error',
       from: { path: '^(apps|tools|test|bench|libs/([^/]+))/' },
-      to: { path: '^libs/([^/]+)/src/(?!index[.]ts$)', pathNot: '^libs/$2/' },
+      to: { path: '^libs/([^/]+)/src/(?!(testing/)?index[.]ts$)', pathNot: '^libs/$2/' },
+    },
+    {
+      name: 'testing-is-for-tests',
+      comment: 'Simulated servers and the like stay out of what runs.',
+      severity: 'error',
+      from: { pathNot: '[.]spec[.]ts$|/testing/|^test/' },
+      to: { path: '^libs/[^/]+/src/testing/' },
     },
     {
       name: 'domain-is-pure',

@@ -150,7 +150,7 @@ export class WatchRegistry {
     let bytes = 0;
     for (const kind of newSession ? LASTING : [...ONE_SHOT, ...LASTING]) {
       for (const [path, registrations] of this.byKind[kind]) {
-        if (registrations.values().every(({ asking }) => asking)) continue;
+        if ([...registrations].every(({ asking }) => asking)) continue;
         const size = 4 + Buffer.byteLength(path);
         if (bytes > 0 && bytes + size > maxBytes) {
           yield batch;
