@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { FlashmeshError, requirePositiveInteger, sleep, type Clock } from '@flashmesh/core';
 import { isZooKeeperError, joinPath, nameOf, TransactionRefused, type ZooKeeper } from '@flashmesh/zookeeper';
 import type { Logger } from '@flashmesh/telemetry';
+import { guaranteedDelete } from './guaranteed-delete.ts';
 import { untilChildren } from './wait-for.ts';
 
 export interface QueueOptions {
@@ -89,12 +91,12 @@ export abstract class ItemQueue {
     for (const name of this.due(seen)) {
       const claim = joinPath(this.claims, name);
       const item = joinPath(this.path, name);
-      if (!(await this.claim(item, claim))) {
+      const owner = await this.claim(item, claim);
+      if (owner === undefined) {
         // Somebody was faster: when that claim goes, the item may be free again.
         seen.claims.push(name);
         continue;
       }
-      const owner = this.zk.sessionId;
       try {
         const { data } = await this.zk.get(item);
         await work(data, signal);
@@ -103,8 +105,8 @@ export abstract class ItemQueue {
           { op: 'delete', path: item },
         ]);
       } catch (error) {
-        // Another session's claim is not ours to take away.
-        if (this.zk.sessionId === owner) await this.zk.delete(claim).catch(() => undefined);
+        // Left behind, it would keep the item from everybody for as long as this session lives.
+        await guaranteedDelete(this.zk, claim, owner);
         throw error;
       }
       return true;
@@ -112,18 +114,36 @@ export abstract class ItemQueue {
     return false;
   }
 
-  /** Claims the item if it is still there and nobody has it. */
-  private async claim(item: string, claim: string): Promise<boolean> {
-    try {
-      await this.zk.transaction([
-        { op: 'check', path: item },
-        { op: 'create', path: claim, mode: 'ephemeral' },
-      ]);
-      return true;
-    } catch (error) {
-      if (error instanceof TransactionRefused && ['ZK_NO_NODE', 'ZK_NODE_EXISTS'].includes(error.code))
-        return false;
-      throw error;
+  /**
+   * Claims the item if it is still there and nobody has it, exactly once although a lost connection leaves unknown whether it was: the
+   * claim carries a GUID by which it is found again.
+   *
+   * @returns the session that the claim lives and dies with; `undefined` when it is not this one's.
+   */
+  private async claim(item: string, claim: string): Promise<bigint | undefined> {
+    const guid = randomUUID();
+    for (let uncertain = false; ;) {
+      try {
+        if (uncertain) {
+          // The server may be another one, which is behind what was committed through the first.
+          await this.zk.sync(claim);
+          const found = await this.zk.get(claim).catch(unlessAbsent);
+          if (found?.data.toString() === guid && found.stat.ephemeralOwner === this.zk.sessionId) {
+            return found.stat.ephemeralOwner;
+          }
+        }
+        const [, made] = await this.zk.transaction([
+          { op: 'check', path: item },
+          { op: 'create', path: claim, data: guid, mode: 'ephemeral' },
+        ]);
+        return made.stat.ephemeralOwner;
+      } catch (error) {
+        if (error instanceof TransactionRefused && ['ZK_NO_NODE', 'ZK_NODE_EXISTS'].includes(error.code))
+          return undefined;
+        if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS')) throw error;
+        uncertain = true;
+        await this.zk.connected();
+      }
     }
   }
 
@@ -158,4 +178,8 @@ export abstract class ItemQueue {
       await Promise.allSettled(waits);
     }
   }
+}
+
+function unlessAbsent(error: unknown): undefined {
+  if (!isZooKeeperError(error, 'ZK_NO_NODE')) throw error;
 }

@@ -50,6 +50,8 @@ export async function protectedCreate(
 }
 
 async function find(zk: ZooKeeper, parent: string, guid: string): Promise<OwnNode | undefined> {
+  // The server may be another one, which is behind what was committed through the first.
+  await zk.sync(parent);
   const name = (await zk.children(parent)).find((child) => child.startsWith(guid));
   if (name === undefined) return undefined;
   const path = joinPath(parent, name);

@@ -96,6 +96,8 @@ export class Semaphore {
         }
         const lease = await hold(this.zk, node, signal);
         if (lease) return lease;
+        // Uncertain only for a moment, perhaps: the node may live on with its session.
+        await guaranteedDelete(this.zk, node.path, node.owner);
       } catch (error) {
         const gone = guaranteedDelete(this.zk, node.path, node.owner).catch(() => undefined);
         if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED')) throw error;
