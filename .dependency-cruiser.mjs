@@ -50,9 +50,10 @@ export default {
     },
     {
       name: 'testing-is-for-tests',
-      comment: 'What a lib offers as @flashmesh/<lib>/testing is for specs and test/.',
+      comment:
+        'What a lib offers as @flashmesh/<lib>/testing, simulated servers and the like, stays out of what runs.',
       severity: 'error',
-      from: { pathNot: '[.]spec[.]ts$|^test/|^libs/[^/]+/src/testing/' },
+      from: { pathNot: '[.]spec[.]ts$|/testing/|^test/' },
       to: { path: '^libs/[^/]+/src/testing/' },
     },
     {

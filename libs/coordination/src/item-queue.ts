@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { FlashmeshError, requirePositiveInteger, sleep, type Clock } from '@flashmesh/core';
 import {
   isZooKeeperError,
@@ -87,7 +88,8 @@ export abstract class ItemQueue {
         return nameOf(path);
       } catch (error) {
         // The queue itself, a container, may be reaped in between.
-        const reaped = error instanceof TransactionRefused && error.index === 0 && error.code === 'ZK_NO_NODE';
+        const reaped =
+          error instanceof TransactionRefused && error.index === 0 && error.code === 'ZK_NO_NODE';
         if (!reaped) throw error;
       }
     }
@@ -114,12 +116,12 @@ export abstract class ItemQueue {
     for (const name of this.due(seen)) {
       const claim = joinPath(this.claims, name);
       const item = joinPath(this.path, name);
-      if (!(await this.claim(item, claim))) {
+      const owner = await this.claim(item, claim);
+      if (owner === undefined) {
         // Somebody was faster: when that claim goes, the item may be free again.
         seen.claims.push(name);
         continue;
       }
-      const owner = this.zk.sessionId;
       try {
         const { data } = await this.zk.get(item);
         await work(data, signal);
@@ -136,7 +138,8 @@ export abstract class ItemQueue {
           { op: 'delete', path: item },
         ]);
       } catch (error) {
-        await this.unclaim(claim, owner);
+        // Left behind, it would keep the item from everybody for as long as this session lives.
+        await guaranteedDelete(this.zk, claim, owner);
         throw error;
       }
       return true;
@@ -144,39 +147,35 @@ export abstract class ItemQueue {
     return false;
   }
 
-  /** Claims the item if it is still there and nobody has it. */
-  private async claim(item: string, claim: string): Promise<boolean> {
-    const owner = this.zk.sessionId;
-    try {
-      await this.zk.transaction([
-        { op: 'check', path: item },
-        { op: 'create', path: claim, mode: 'ephemeral' },
-      ]);
-      return true;
-    } catch (error) {
-      if (error instanceof TransactionRefused && ['ZK_NO_NODE', 'ZK_NODE_EXISTS'].includes(error.code))
-        return false;
-      // It may have been made all the same.
-      await this.unclaim(claim, owner);
-      throw error;
-    }
-  }
-
   /**
-   * Gives a claim of the session `owner` back, if there is one, and does not rest before: one that nobody knows of would keep the item
-   * from everybody for as long as the session lives. Another session's claim is not ours to take away.
+   * Claims the item if it is still there and nobody has it, exactly once although a lost connection leaves unknown whether it was: the
+   * claim carries a GUID by which it is found again.
+   *
+   * @returns the session that the claim lives and dies with; `undefined` when it is not this one's.
    */
-  private async unclaim(claim: string, owner: bigint): Promise<void> {
-    while (this.zk.sessionId === owner && this.zk.state.name !== 'closed') {
+  private async claim(item: string, claim: string): Promise<bigint | undefined> {
+    const guid = randomUUID();
+    for (let uncertain = false; ;) {
       try {
-        // This server may not have it yet.
-        await this.zk.sync(claim);
-        const stat = await this.zk.exists(claim);
-        if (stat?.ephemeralOwner === owner) await guaranteedDelete(this.zk, claim, owner);
-        return;
+        if (uncertain) {
+          // The server may be another one, which is behind what was committed through the first.
+          await this.zk.sync(claim);
+          const found = await this.zk.get(claim).catch(unlessAbsent);
+          if (found?.data.toString() === guid && found.stat.ephemeralOwner === this.zk.sessionId) {
+            return found.stat.ephemeralOwner;
+          }
+        }
+        const [, made] = await this.zk.transaction([
+          { op: 'check', path: item },
+          { op: 'create', path: claim, data: guid, mode: 'ephemeral' },
+        ]);
+        return made.stat.ephemeralOwner;
       } catch (error) {
-        if (!isZooKeeperError(error) || error.kind !== 'unavailable') throw error;
-        await sleep(ERROR_PAUSE_MS, undefined, this.clock);
+        if (error instanceof TransactionRefused && ['ZK_NO_NODE', 'ZK_NODE_EXISTS'].includes(error.code))
+          return undefined;
+        if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS')) throw error;
+        uncertain = true;
+        await this.zk.connected();
       }
     }
   }
@@ -212,4 +211,8 @@ export abstract class ItemQueue {
       await Promise.allSettled(waits);
     }
   }
+}
+
+function unlessAbsent(error: unknown): undefined {
+  if (!isZooKeeperError(error, 'ZK_NO_NODE')) throw error;
 }

@@ -51,7 +51,7 @@ export async function protectedCreate(
 }
 
 async function find(zk: ZooKeeper, parent: string, guid: string): Promise<OwnNode | undefined> {
-  // The create may have gone through another server and not be here yet: a node that is overlooked would be in everybody's way.
+  // The server may be another one, which is behind what was committed through the first.
   await zk.sync(parent);
   const name = (await zk.children(parent)).find((child) => child.startsWith(guid));
   if (name === undefined) return undefined;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { FlashmeshError } from '@flashmesh/core';
 import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
+import { guaranteedDelete } from './guaranteed-delete.ts';
 import { hold } from './holding.ts';
 import { acquireIn, type AcquireOptions, type LockHandle, participantsOf, sharedHandle } from './lock.ts';
 
@@ -58,18 +59,22 @@ export class ReadWriteLock {
     const number = writing.path.slice(writing.path.lastIndexOf(WRITE) + WRITE.length);
     const name = `_c_${randomUUID()}-${READ}${number}`;
     const path = joinPath(this.path, name);
-    const [made] = await writing.guard([
-      { op: 'create', path, mode: 'ephemeral' },
-      { op: 'delete', path: writing.path },
-    ]);
-    const { czxid, ephemeralOwner: owner } = made.stat;
-    await writing.release();
-    const held = await hold(this.zk, { path, name, czxid, owner }).catch((error: unknown) => {
-      if (!isZooKeeperError(error)) throw error;
-      return undefined;
-    });
-    if (!held) throw new FlashmeshError('aborted', 'NOT_HELD', `${path} is not held any more`);
-    return sharedHandle(held);
+    const session = this.zk.sessionId;
+    try {
+      const [made] = await writing.guard([
+        { op: 'create', path, mode: 'ephemeral' },
+        { op: 'delete', path: writing.path },
+      ]);
+      await writing.release();
+      const { czxid, ephemeralOwner: owner } = made.stat;
+      const held = await hold(this.zk, { path, name, czxid, owner });
+      if (held) return sharedHandle(held);
+    } catch (error) {
+      if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED')) throw error;
+    }
+    // Which of the two nodes is there may be unknown; left behind, it would keep all writers out while the session lives.
+    await Promise.all([guaranteedDelete(this.zk, path, session), writing.release()]);
+    throw new FlashmeshError('aborted', 'NOT_HELD', `${path} is not held any more`);
   }
 }
 

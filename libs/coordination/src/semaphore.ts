@@ -102,6 +102,7 @@ export class Semaphore {
         }
         const lease = await hold(this.zk, node, signal);
         if (lease) return lease;
+        // Uncertain only for a moment, perhaps: the node may live on with its session.
         await guaranteedDelete(this.zk, node.path, node.owner);
       } catch (error) {
         const gone = guaranteedDelete(this.zk, node.path, node.owner).catch(() => undefined);

@@ -1,9 +1,9 @@
 import type { Clock, Timer } from '@flashmesh/core';
 import type { Ensemble } from './ensemble.ts';
 import type { Link } from './link.ts';
+import type { ClientConnection } from './model.ts';
 import type { Prng } from './prng.ts';
 import type { SimulatedProcess } from './process.ts';
-import type { ServerConnection } from './server-connection.ts';
 
 /** What can be broken. */
 export interface Breakable {
@@ -45,7 +45,8 @@ export class Chaos {
   /** Heals all. */
   stop(): void {
     this.timer?.cancel();
-    for (const heal of [...this.broken.values()]) heal();
+    const heals = [...this.broken.values()];
+    for (const heal of heals) heal();
     for (const connection of this.connections()) connection.losesNextReply = false;
     this.record('all is well');
   }
@@ -101,11 +102,11 @@ export class Chaos {
     this.random.pick(faults)();
   }
 
-  private connections(): ServerConnection[] {
+  private connections(): ClientConnection[] {
     return this.target.ensemble.servers.flatMap(({ connections }) => [...connections]);
   }
 
-  private onConnection(what: string, act: (connection: ServerConnection) => void): void {
+  private onConnection(what: string, act: (connection: ClientConnection) => void): void {
     const connections = this.connections().filter(({ session }) => session);
     if (connections.length === 0) return;
     const connection = this.random.pick(connections);

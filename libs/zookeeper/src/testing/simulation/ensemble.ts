@@ -1,38 +1,9 @@
-import type { Clock, Timer } from '@flashmesh/core';
-import { type Change, DataTree, type Moment } from './data-tree.ts';
+import type { Clock } from '@flashmesh/core';
+import { DataTree, type Moment } from './data-tree.ts';
+import type { ClientConnection, Committed, Leader, LeaderSession, Transaction } from './model.ts';
 import type { Prng } from './prng.ts';
-import { type Outcome, prepare, type Write } from './proposal.ts';
-import type { ServerConnection } from './server-connection.ts';
+import { prepare, type Write } from './proposal.ts';
 import { SimulatedServer } from './server.ts';
-
-/** What was committed: what all servers do, one after the other. */
-export interface Transaction extends Moment {
-  readonly session: bigint;
-  readonly changes: readonly Change[];
-  /** The session that is over with it. */
-  readonly closes?: bigint;
-}
-
-/** A session as the leader keeps it. */
-export interface LeaderSession {
-  readonly id: bigint;
-  readonly password: Buffer;
-  readonly timeoutMs: number;
-  /** When any server last heard of the client. */
-  heardAt: number;
-  /** Through which the client speaks; requests from elsewhere are refused. */
-  connection: ServerConnection | undefined;
-  /** How it ended. */
-  end: 'expired' | 'killed' | 'closed' | undefined;
-  timer: Timer | undefined;
-}
-
-/** What a request of a client ended as. */
-export interface Committed {
-  readonly zxid: bigint;
-  readonly outcomes: readonly Outcome[];
-  readonly refused: boolean;
-}
 
 interface Proposal {
   readonly decide: () => void;
@@ -45,7 +16,7 @@ const TICK_MS = 100;
  * An ensemble in this process: one order of writes, sessions that expire by the simulated time, and servers that learn of what was
  * committed each at its own pace. Elections drop all connections and decide writes that were under way either way.
  */
-export class Ensemble {
+export class Ensemble implements Leader {
   readonly servers: readonly SimulatedServer[];
   /** All that was committed. */
   readonly log: Transaction[] = [];
@@ -57,7 +28,7 @@ export class Ensemble {
   /** Called when a session ends by itself: its client must know by then. */
   onExpired: (session: LeaderSession) => void = () => undefined;
   /** Called before a request is looked at, and when a write was applied and its reply is about to leave. May break things. */
-  interfere: (connection: ServerConnection, moment: 'asked' | 'applied') => void = () => undefined;
+  interfere: (connection: ClientConnection, moment: 'asked' | 'applied') => void = () => undefined;
   readonly clock: Clock;
   readonly random: Prng;
   readonly record: (text: string) => void;
@@ -89,7 +60,7 @@ export class Ensemble {
   /** Decides the writes when the quorum has them; an election may drop them. */
   propose(
     session: LeaderSession,
-    connection: ServerConnection,
+    connection: ClientConnection,
     writes: readonly Write[],
     done: (result: Committed | 'expired' | 'moved') => void,
   ): void {
@@ -104,7 +75,7 @@ export class Ensemble {
     });
   }
 
-  openSession(timeoutMs: number, connection: ServerConnection, done: (session: LeaderSession) => void): void {
+  openSession(timeoutMs: number, connection: ClientConnection, done: (session: LeaderSession) => void): void {
     this.later(() => {
       const id = this.nextSession++;
       const password = Buffer.alloc(16);
@@ -141,7 +112,8 @@ export class Ensemble {
   elect(durationMs: number): void {
     this.record(`election for ${durationMs.toFixed()} ms`);
     this.electing = true;
-    for (const proposal of [...this.proposals]) {
+    const underWay = [...this.proposals];
+    for (const proposal of underWay) {
       this.proposals.delete(proposal);
       if (this.random.chance(0.5)) proposal.decide();
     }

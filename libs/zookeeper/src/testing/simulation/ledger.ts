@@ -1,7 +1,7 @@
 import { FlashmeshError, messageOf } from '@flashmesh/core';
 import { isZooKeeperError, type ZooKeeperErrorCode } from '../../errors.ts';
 import type { Stat } from '../../records.ts';
-import type { Transaction } from './ensemble.ts';
+import type { Transaction } from './model.ts';
 import type { SimulatedClient, Simulation } from './simulation.ts';
 
 /** What a write turned out to be, as its caller knows. */

@@ -53,7 +53,7 @@ export class SimulatedProcess {
 
   /** Runs it now, or when the process wakes. */
   run(step: () => unknown): void {
-    if (this.frozenSince === undefined) step();
+    if (this.frozenSince === undefined && this.held.length === 0) step();
     else this.held.push(step);
   }
 
@@ -62,8 +62,16 @@ export class SimulatedProcess {
   }
 
   wake(): void {
+    if (this.frozenSince === undefined) return;
     this.frozenMs = this.totalFrozenMs;
     this.frozenSince = undefined;
-    for (const step of this.held.splice(0)) step();
+    this.catchUp();
+  }
+
+  /** One thing after the other, as an event loop does: what follows from one comes before the next. */
+  private catchUp(): void {
+    if (this.frozenSince !== undefined) return;
+    this.held.shift()?.();
+    if (this.held.length > 0) this.realClock.after(0, () => this.catchUp());
   }
 }

@@ -17,6 +17,13 @@ export const Refusal = {
   noWatcher: -121,
 } as const;
 
+const EPHEMERAL = new Set([createFlags.ephemeral, createFlags['ephemeral-sequential']]);
+const SEQUENTIAL = new Set([
+  createFlags['persistent-sequential'],
+  createFlags['ephemeral-sequential'],
+  createFlags['ttl-sequential'],
+]);
+
 /** A write as a client asks for it. */
 export type Write =
   | { readonly op: 'create'; readonly path: string; readonly data: Buffer; readonly flags: number }
@@ -68,35 +75,24 @@ export function prepare(
 
 /** The change that a write means, `undefined` for none, or why it is refused. */
 function decide(tree: DataTree, write: Write, session: bigint): Change | number | undefined {
+  if (write.op === 'create') return decideCreate(tree, write, session);
   const node = tree.get(write.path);
-  switch (write.op) {
-    case 'create': {
-      const parent = tree.get(parentOf(write.path));
-      if (!parent) return Refusal.noNode;
-      if (parent.owner !== 0n) return Refusal.noChildrenForEphemerals;
-      const ephemeral =
-        write.flags === createFlags.ephemeral || write.flags === createFlags['ephemeral-sequential'];
-      const sequential = [
-        createFlags['persistent-sequential'],
-        createFlags['ephemeral-sequential'],
-        createFlags['ttl-sequential'],
-      ].includes(write.flags);
-      const path = sequential ? write.path + String(parent.created).padStart(10, '0') : write.path;
-      if (tree.get(path)) return Refusal.nodeExists;
-      return { type: 'create', path, data: write.data, owner: ephemeral ? session : 0n };
-    }
-    case 'set':
-      if (!node) return Refusal.noNode;
-      if (write.version !== -1 && write.version !== node.version) return Refusal.badVersion;
-      return { type: 'set', path: write.path, data: write.data };
-    case 'delete':
-      if (!node) return Refusal.noNode;
-      if (write.version !== -1 && write.version !== node.version) return Refusal.badVersion;
-      if (node.children.size > 0) return Refusal.notEmpty;
-      return { type: 'delete', path: write.path };
-    case 'check':
-      if (!node) return Refusal.noNode;
-      if (write.version !== -1 && write.version !== node.version) return Refusal.badVersion;
-      return undefined;
-  }
+  if (!node) return Refusal.noNode;
+  if (write.version !== -1 && write.version !== node.version) return Refusal.badVersion;
+  if (write.op === 'check') return undefined;
+  if (write.op === 'set') return { type: 'set', path: write.path, data: write.data };
+  return node.children.size > 0 ? Refusal.notEmpty : { type: 'delete', path: write.path };
+}
+
+function decideCreate(
+  tree: DataTree,
+  { path: wanted, data, flags }: Extract<Write, { op: 'create' }>,
+  session: bigint,
+): Change | number {
+  const parent = tree.get(parentOf(wanted));
+  if (!parent) return Refusal.noNode;
+  if (parent.owner !== 0n) return Refusal.noChildrenForEphemerals;
+  const path = SEQUENTIAL.has(flags) ? wanted + String(parent.created).padStart(10, '0') : wanted;
+  if (tree.get(path)) return Refusal.nodeExists;
+  return { type: 'create', path, data, owner: EPHEMERAL.has(flags) ? session : 0n };
 }

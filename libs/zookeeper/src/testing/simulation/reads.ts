@@ -2,8 +2,8 @@ import type { JuteReader } from '../../jute-reader.ts';
 import type { JuteWriter } from '../../jute-writer.ts';
 import { OpCode } from '../../op-codes.ts';
 import { statOf } from './data-tree.ts';
+import type { Member } from './model.ts';
 import { Refusal } from './proposal.ts';
-import type { SimulatedServer } from './server.ts';
 import { EventType, type ServerWatches, type ServerWatchKind } from './server-watches.ts';
 import { writeStat } from './writes.ts';
 
@@ -27,7 +27,7 @@ const KINDS_OF_TYPE: Readonly<Record<number, readonly ServerWatchKind[]>> = {
 export function answerRead(
   op: number,
   body: JuteReader,
-  server: SimulatedServer,
+  server: Member,
   watches: ServerWatches,
   notify: (type: number, path: string) => void,
 ): Answer {
@@ -63,7 +63,7 @@ export function answerRead(
   }
 }
 
-function readNode(op: number, body: JuteReader, server: SimulatedServer, watches: ServerWatches): Answer {
+function readNode(op: number, body: JuteReader, server: Member, watches: ServerWatches): Answer {
   const path = body.ustring();
   const watch = body.bool();
   const node = server.tree.get(path);
@@ -83,7 +83,7 @@ function readNode(op: number, body: JuteReader, server: SimulatedServer, watches
   };
 }
 
-function readMany(body: JuteReader, server: SimulatedServer): Answer {
+function readMany(body: JuteReader, server: Member): Answer {
   const asked: { op: number; path: string }[] = [];
   for (;;) {
     const op = body.int();
@@ -115,7 +115,7 @@ function readMany(body: JuteReader, server: SimulatedServer): Answer {
 function restore(
   lasting: boolean,
   body: JuteReader,
-  { tree }: SimulatedServer,
+  { tree }: Member,
   watches: ServerWatches,
   notify: (type: number, path: string) => void,
 ): void {

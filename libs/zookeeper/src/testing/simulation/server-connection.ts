@@ -3,11 +3,10 @@ import { JuteReader } from '../../jute-reader.ts';
 import { JuteWriter } from '../../jute-writer.ts';
 import { OpCode, Xid } from '../../op-codes.ts';
 import type { Change } from './data-tree.ts';
-import type { LeaderSession } from './ensemble.ts';
 import type { Link, ServerEnd } from './link.ts';
+import type { ClientConnection, LeaderSession, Member } from './model.ts';
 import { Refusal, type Write } from './proposal.ts';
 import { answerRead } from './reads.ts';
-import type { SimulatedServer } from './server.ts';
 import { ServerWatches } from './server-watches.ts';
 import { readMulti, readWrite, writeMultiReply, writeOutcome } from './writes.ts';
 
@@ -26,15 +25,12 @@ interface Asked {
 }
 
 /** One client's connection at a server: answers its requests one after the other. */
-export class ServerConnection implements ServerEnd {
-  readonly server: SimulatedServer;
+export class ServerConnection implements ServerEnd, ClientConnection {
+  readonly server: Member;
   readonly link: Link;
   readonly watches = new ServerWatches();
   session: LeaderSession | undefined;
-  /** The reply to the next write is lost, after that was applied. */
   losesNextReply = false;
-  /** Restores nothing when asked to restore watches: a mutation that tests must catch. */
-  forgetsWatches = false;
   private readonly decoder = new FrameDecoder(MAX_FRAME_BYTES);
   private readonly queue: Asked[] = [];
   private greeted = false;
@@ -42,7 +38,7 @@ export class ServerConnection implements ServerEnd {
   private over = false;
   private closing: Asked | undefined;
 
-  constructor(server: SimulatedServer, link: Link) {
+  constructor(server: Member, link: Link) {
     this.server = server;
     this.link = link;
   }
@@ -63,7 +59,7 @@ export class ServerConnection implements ServerEnd {
 
   closed(): void {
     this.over = true;
-    this.server.connections.delete(this);
+    this.server.forget(this);
   }
 
   /** Tells the client what its watches see. */
@@ -75,6 +71,12 @@ export class ServerConnection implements ServerEnd {
   sessionOver(): void {
     if (this.closing) this.reply(this.closing);
     this.end();
+  }
+
+  end(): void {
+    if (this.over) return;
+    this.closed();
+    this.link.end();
   }
 
   private greet(hello: JuteReader): void {
@@ -188,9 +190,6 @@ export class ServerConnection implements ServerEnd {
 
   private read(asked: Asked): void {
     const { ensemble } = this.server;
-    if (this.forgetsWatches && (asked.op === OpCode.setWatches || asked.op === OpCode.setWatches2)) {
-      return this.reply(asked);
-    }
     const answer = answerRead(asked.op, asked.body, this.server, this.watches, (type, path) =>
       this.notify(type, path),
     );
@@ -231,11 +230,5 @@ export class ServerConnection implements ServerEnd {
 
   private send(writer: JuteWriter): void {
     if (!this.over) this.link.send(writer.finish());
-  }
-
-  private end(): void {
-    if (this.over) return;
-    this.closed();
-    this.link.end();
   }
 }

@@ -1,23 +1,23 @@
 import { DataTree } from './data-tree.ts';
-import type { Ensemble, Transaction } from './ensemble.ts';
 import type { Link, ServerEnd } from './link.ts';
+import type { ClientConnection, Leader, Member, Transaction } from './model.ts';
 import { ServerConnection } from './server-connection.ts';
 
 /** One server: a copy of the tree that may be behind, and the connections of its clients with their watches. */
-export class SimulatedServer {
-  readonly ensemble: Ensemble;
+export class SimulatedServer implements Member {
+  readonly ensemble: Leader;
   readonly name: string;
   readonly tree = new DataTree();
   readonly connections = new Set<ServerConnection>();
   /** The last transaction that it has. */
   applied = 0n;
   private readonly behind: Transaction[] = [];
-  private readonly waiting: { zxid: bigint; then: () => void }[] = [];
+  private readonly waiting: { zxid: bigint; tell: () => void }[] = [];
   private lastApplyAt = 0;
   private up = true;
   private lagging = false;
 
-  constructor(ensemble: Ensemble, name: string) {
+  constructor(ensemble: Leader, name: string) {
     this.ensemble = ensemble;
     this.name = name;
   }
@@ -43,9 +43,9 @@ export class SimulatedServer {
   }
 
   /** Calls back when it has the transaction. */
-  whenApplied(zxid: bigint, then: () => void): void {
-    if (this.applied >= zxid) then();
-    else this.waiting.push({ zxid, then });
+  whenApplied(zxid: bigint, tell: () => void): void {
+    if (this.applied >= zxid) tell();
+    else this.waiting.push({ zxid, tell });
   }
 
   /** Falls behind, until {@link SimulatedServer.catchUp}. */
@@ -67,8 +67,13 @@ export class SimulatedServer {
     this.up = true;
   }
 
+  forget(connection: ClientConnection): void {
+    for (const each of this.connections) if (each === connection) this.connections.delete(each);
+  }
+
   dropConnections(): void {
-    for (const { link } of [...this.connections]) link.reset();
+    const dropped = [...this.connections];
+    for (const { link } of dropped) link.reset();
   }
 
   private applyNext(): void {
@@ -81,10 +86,11 @@ export class SimulatedServer {
       for (const connection of this.connections) connection.changed(change);
     }
     if (transaction.closes !== undefined) {
-      for (const connection of [...this.connections]) {
+      const all = [...this.connections];
+      for (const connection of all) {
         if (connection.session?.id === transaction.closes) connection.sessionOver();
       }
     }
-    while (this.waiting[0] && this.waiting[0].zxid <= this.applied) this.waiting.shift()?.then();
+    while (this.waiting[0] && this.waiting[0].zxid <= this.applied) this.waiting.shift()?.tell();
   }
 }

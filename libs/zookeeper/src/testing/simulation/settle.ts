@@ -4,7 +4,7 @@ import type { Simulation } from './simulation.ts';
 const POLL_MS = 10;
 
 /** Waits until it holds; notes a fault when it does not within that much simulated time. */
-export async function eventually(
+export async function holdsInTime(
   sim: Simulation,
   what: string,
   condition: () => boolean | Promise<boolean>,
@@ -23,7 +23,7 @@ export async function eventually(
 
 /** Waits until every client is connected and every server knows all that was committed. */
 export async function dustSettled(sim: Simulation): Promise<void> {
-  await eventually(
+  await holdsInTime(
     sim,
     'all clients are connected, all servers are up to date',
     () =>
@@ -40,7 +40,7 @@ export async function leaveNothing(sim: Simulation): Promise<void> {
     sim.check(zk.watchCount === 0, `${name} was closed with watches`);
     sim.check(process.pendingTimers === 0, `${name} was closed with ${process.pendingTimers} timers`);
   }
-  await eventually(
+  await holdsInTime(
     sim,
     'all sessions are over',
     () => [...sim.ensemble.sessions.values()].every(({ end }) => end),

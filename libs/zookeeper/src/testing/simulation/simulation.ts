@@ -104,20 +104,16 @@ export class Simulation {
    * @throws Error what the work throws, or that it hangs, with the seed and the end of the history.
    */
   async run(work: Promise<unknown>, limitMs: number): Promise<void> {
-    let over = false;
-    let failure: unknown;
+    const outcome: { over: boolean; failure?: unknown } = { over: false };
     work.then(
-      () => (over = true),
-      (error: unknown) => {
-        over = true;
-        failure = error;
-      },
+      () => (outcome.over = true),
+      (error: unknown) => Object.assign(outcome, { over: true, failure: error }),
     );
     const until = this.clock.monotonic() + limitMs;
     await this.clock.advance(0);
-    while (!over && this.clock.monotonic() < until) await this.clock.advance(STEP_MS);
-    if (!over) throw this.failed(`the work hangs after ${limitMs} ms`);
-    if (failure) throw this.failed(messageOf(failure), failure);
+    while (!outcome.over && this.clock.monotonic() < until) await this.clock.advance(STEP_MS);
+    if (!outcome.over) throw this.failed(`the work hangs after ${limitMs} ms`);
+    if (outcome.failure) throw this.failed(messageOf(outcome.failure), outcome.failure);
     if (this.faults.length > 0) throw this.failed(this.faults.join('; '));
   }
 

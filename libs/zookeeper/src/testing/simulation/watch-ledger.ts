@@ -1,5 +1,5 @@
 import type { WatchEvent } from '../../watch-registry.ts';
-import { eventually } from './settle.ts';
+import { holdsInTime } from './settle.ts';
 import type { SimulatedClient, Simulation } from './simulation.ts';
 
 /** What was asked for arrives within this, when nothing is broken. */
@@ -70,7 +70,7 @@ export class WatchLedger {
     for (const client of this.sim.clients) {
       const waiting = this.waiting().filter((watch) => watch.client === client);
       const expected = [...lasting, ...waiting.map(({ kind, path }) => `${kind} ${path}`)];
-      await eventually(
+      await holdsInTime(
         this.sim,
         `${client.name} has its watches at the server, and no others`,
         () => sameSets(expected, armedBy(this.sim, client)),

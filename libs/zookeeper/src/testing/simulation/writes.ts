@@ -4,12 +4,12 @@ import { OpCode } from '../../op-codes.ts';
 import { readAcl, type Stat } from '../../records.ts';
 import type { Outcome, Write } from './proposal.ts';
 
-const CREATES: readonly number[] = [OpCode.create2, OpCode.createContainer, OpCode.createTtl];
+const CREATES: ReadonlySet<number> = new Set([OpCode.create2, OpCode.createContainer, OpCode.createTtl]);
 
 /** A write from the wire. */
 export function readWrite(op: number, body: JuteReader): Write {
   const path = body.ustring();
-  if (CREATES.includes(op)) {
+  if (CREATES.has(op)) {
     const data = bytesOf(body);
     body.vector(readAcl);
     const flags = body.int();

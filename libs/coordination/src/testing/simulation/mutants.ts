@@ -1,0 +1,88 @@
+/** A safety rule that is switched off in the source, to see that a test notices. */
+export interface Mutant {
+  /** Within `libs/`. */
+  readonly file: string;
+  /** What stands there, once, and what stands there instead. */
+  readonly from: string;
+  readonly to: string;
+}
+
+const PROTECTED_CREATE = 'coordination/src/protected-create.ts';
+const HOLDING = 'coordination/src/holding.ts';
+const SESSION = 'zookeeper/src/session.ts';
+
+/** By the rule that is off. */
+export const mutants = {
+  'a protected create searches after a lost reply': {
+    file: PROTECTED_CREATE,
+    from: 'if (found) return found;',
+    to: '',
+  },
+  'the search does not trust a server that is behind': {
+    file: PROTECTED_CREATE,
+    from: 'await zk.sync(parent);',
+    to: '',
+  },
+  'a found node of an old session is discarded': {
+    file: PROTECTED_CREATE,
+    from: 'if (stat.ephemeralOwner === zk.sessionId)',
+    to: 'if (stat)',
+  },
+  'a cache reads all again after a reconnect': {
+    file: 'zookeeper/src/subtree-cache.ts',
+    from: "if (type === 'rearmed') this.stale = true;",
+    to: "if (type === 'rearmed') return;",
+  },
+  'watches are armed again on a new connection': {
+    file: SESSION,
+    from: 'of this.watches.batches(MAX_WATCH_BATCH_BYTES, !resumed)',
+    to: 'of [...this.watches.batches(MAX_WATCH_BATCH_BYTES, !resumed)].slice(0, 0)',
+  },
+  'a store refuses a token that was overtaken': {
+    file: 'coordination/src/fencing-token.ts',
+    from: 'return token.czxid < seen.czxid;',
+    to: 'return false;',
+  },
+  'guarded writes are checked by the ensemble': {
+    file: HOLDING,
+    from: "[{ op: 'check', path }, ...operations]",
+    to: "[{ op: 'check', path: '/' }, ...operations]",
+  },
+  'a holding is certain only while its session is known to live': {
+    file: HOLDING,
+    from: ' && zk.aliveForMs > 0',
+    to: '',
+  },
+  'a server that is behind is not read from': {
+    file: SESSION,
+    from: 'lastZxid: this.lastZxid,',
+    to: 'lastZxid: 0n,',
+  },
+  'a watch that was taken back before its reply is forgotten by the server': {
+    file: SESSION,
+    from: 'if (!this.watches.holds(registration)) this.forget(registration);',
+    to: '',
+  },
+  'a claim of a queue is searched after a lost reply': {
+    file: 'coordination/src/item-queue.ts',
+    from: 'if (found?.data.toString() === guid && ',
+    to: 'if (false && found && ',
+  },
+  'work that failed gives its claim back': {
+    file: 'coordination/src/item-queue.ts',
+    from: 'await guaranteedDelete(this.zk, claim, owner);',
+    to: '',
+  },
+  'a lock that may have been downgraded leaves no node': {
+    file: 'coordination/src/read-write-lock.ts',
+    from: 'guaranteedDelete(this.zk, path, session), ',
+    to: '',
+  },
+  'a waiter watches the one before': {
+    file: 'coordination/src/turn.ts',
+    from: 'names[names.indexOf(own) - 1]',
+    to: 'names[names.indexOf(own) - 2]',
+  },
+} as const satisfies Record<string, Mutant>;
+
+export type MutantName = keyof typeof mutants;
