@@ -1,7 +1,7 @@
 import { sleep } from '@flashmesh/core';
 import type { Link } from './testing/simulation/link.ts';
 import { Simulation, type SimulatedClient } from './testing/simulation/simulation.ts';
-import { eventually } from './testing/simulation/settle.ts';
+import { holdsInTime } from './testing/simulation/settle.ts';
 import { armedBy } from './testing/simulation/watch-ledger.ts';
 
 /** A handshake's answer: length, version, timeout, session, password with its length, flag. */
@@ -22,7 +22,7 @@ describe('Session, corners', () => {
       60_000,
     );
   const armed = (expected: readonly string[]) =>
-    eventually(
+    holdsInTime(
       sim,
       `armed at the server: ${expected.join()}`,
       () => armedBy(sim, client).join() === expected.join(),
