@@ -8,7 +8,7 @@ import { runRecipes } from './testing/simulation/recipes.ts';
 const run = promisify(execFile);
 const script = join(import.meta.dirname, 'testing/simulation/try-mutant.ts');
 /** Within so many seeds each mutant is caught, with room to spare. */
-const MUTANT_SEEDS = '60';
+const MUTANT_SEEDS = '200';
 
 /** Two hundred seeds of what `simulation.spec.ts` runs a few of; `SIM_SEEDS=n` for more. */
 describe('Recipes on a simulated ensemble, at length', () => {

@@ -35,8 +35,8 @@ export const mutants = {
   },
   'watches are armed again on a new connection': {
     file: SESSION,
-    from: 'of this.watches.batches(MAX_WATCH_BATCH_BYTES, !resumed)',
-    to: 'of [...this.watches.batches(MAX_WATCH_BATCH_BYTES, !resumed)].slice(0, 0)',
+    from: 'of this.watches.batches(newSession)',
+    to: 'of [...this.watches.batches(newSession)].slice(0, 0)',
   },
   'a store refuses a token that was overtaken': {
     file: 'coordination/src/fencing-token.ts',
@@ -59,8 +59,8 @@ export const mutants = {
     to: 'lastZxid: 0n,',
   },
   'a watch that was taken back before its reply is forgotten by the server': {
-    file: SESSION,
-    from: 'if (!this.watches.holds(registration)) this.forget(registration);',
+    file: 'zookeeper/src/session-watches.ts',
+    from: 'if (!this.registry.holds(registration)) this.forget(registration);',
     to: '',
   },
   'a claim of a queue is searched after a lost reply': {
