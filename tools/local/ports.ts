@@ -35,7 +35,11 @@ export class PortPicker {
 
   /** The preferred port when it is free, else a free one. */
   async pick(preferred: number): Promise<number> {
-    if (await this.take(preferred)) return preferred;
+    return (await this.take(preferred)) ? preferred : this.any();
+  }
+
+  /** Any free port, for one that need not be known, or that looks free while it is another stack's. */
+  async any(): Promise<number> {
     const start = searchFrom + Math.floor(Math.random() * (searchTo - searchFrom));
     for (let i = 0; i < searchTo - searchFrom; i++) {
       const port = searchFrom + ((start - searchFrom + i) % (searchTo - searchFrom));

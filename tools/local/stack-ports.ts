@@ -34,8 +34,9 @@ export async function pickPorts(asked: AskedPorts, zooKeepers: ZooKeeperCount = 
   for (let i = 0; i < zooKeepers; i++) {
     zookeeper.push({
       client: i === 0 ? await pick('zookeeper', 2181) : await picker.pick(2181 + i),
-      quorum: await picker.pick(2888 + i),
-      election: await picker.pick(3888 + i),
+      // Only a leader listens for followers: the usual port of another stack's follower would look free.
+      quorum: await picker.any(),
+      election: await picker.any(),
     });
   }
   const ports = {
