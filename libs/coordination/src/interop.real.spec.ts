@@ -15,10 +15,12 @@ describe.each([kazoo, curator])('recipes shared with $name, real server', (kind)
   let peer: Peer;
   let holder: ChildProcess | undefined;
 
-  beforeEach(() => {
+  beforeEach(async () => {
     if (!kind.available) return;
     stage = new Stage();
     peer = new Peer(kind, servers, SESSION_TIMEOUT_MS);
+    // How long it takes to start is not what is waited for below.
+    await peer.ask('ready', {});
   });
 
   afterEach(async () => {

@@ -76,6 +76,10 @@ final class Peer {
     String name = request.get("name");
     String path = request.get("path");
     switch (request.get("do")) {
+      case "ready": {
+        zk.blockUntilConnected();
+        return true;
+      }
       case "acquire": {
         InterProcessMutex lock = lockAt(path, request.getOrDefault("kind", "lock"));
         if ("false".equals(request.get("blocking"))) {
