@@ -27,7 +27,7 @@ server.addHandler({ service: Echo.name, rpc: 'Read' }, answer);
 server.addHandler({ service: Echo.name, rpc: 'Write' }, answer);
 
 server.listen((error) => {
-  if (error) throw error;
+  if (error) process.exit(1);
   process.stdout.write(`listening ${server.port}\n`);
 });
 process.on('SIGUSR2', () => process.stdout.write(`served ${served}\n`));

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type Server, type Socket, connect } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -30,9 +30,7 @@ export class Replica {
     const env = { ...process.env, DELAY_MS: String(delayMs), FAIL: String(fail), PORT: String(port) };
     const child = spawn(process.execPath, [PROGRAM], { env, stdio: ['ignore', 'pipe', 'inherit'] });
     const lines: string[] = [];
-    createInterface({ input: child.stdout as NonNullable<typeof child.stdout> }).on('line', (line) =>
-      lines.push(line),
-    );
+    createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
     const listening = await said(lines, 'listening', child);
     return new Replica(child, lines, listening);
   }

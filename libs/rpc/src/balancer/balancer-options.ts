@@ -96,7 +96,7 @@ export function balancerConfig(
   rejectUnknown('breaker', breaker, BREAKER);
   const config = { ...withDefaults(BALANCING, balancing), breaker: withDefaults(BREAKER, breaker) };
   if (!POLICIES.includes(config.policy)) {
-    throw new RangeError(`policy must be one of ${POLICIES.join(', ')}, got ${String(config.policy)}`);
+    throw new RangeError(`policy must be one of ${POLICIES.join(', ')}, got ${config.policy as string}`);
   }
   requireInRange('decayMs', config.decayMs, 1, MAX_MS);
   requireInRange('forcedPickMs', config.forcedPickMs, 1, MAX_MS);

@@ -1,3 +1,4 @@
+import { assertNever } from '@flashmesh/core';
 import type { BreakerOptions } from './balancer-options.ts';
 import { SlidingCounts } from './sliding-counts.ts';
 
@@ -127,6 +128,8 @@ export class Breaker {
       case 'neutral':
         this.state = { name: 'ejected', untilMs: nowMs, durationMs };
         return false;
+      default:
+        return assertNever(outcome, 'outcome');
     }
   }
 

@@ -117,7 +117,7 @@ export class Endpoint {
     this.totals.failures++;
     this.latency.observeAtLeast(elapsedMs, nowMs);
     this.failureShare.observe(true, nowMs);
-    this.breaker.record('timeout', nowMs, this.heardMs < nowMs - elapsedMs);
+    this.breaker.record('timeout', nowMs, this.heardMs <= nowMs - elapsedMs);
   }
 
   /** An attempt ended. @param counted its timeout was counted before. */

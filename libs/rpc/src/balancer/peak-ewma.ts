@@ -3,6 +3,9 @@ function remaining(elapsedMs: number, decayMs: number): number {
   return Math.exp(-elapsedMs / decayMs);
 }
 
+/** Where samples are rarer than this, a single one is half of what is known. */
+const SPARSE_MS = 500;
+
 /**
  * Latency as Finagle's P2C sees it: a sample above the average replaces it at once, one below pulls it down slowly, and without
  * samples it decays, so that an endpoint that was slow is tried again some day.
@@ -30,10 +33,15 @@ export class PeakEwma {
   observe(sampleMs: number, nowMs: number): void {
     if (!this.measured) this.cost = sampleMs;
     else {
-      const past = remaining(nowMs - this.stampMs, this.decayMs);
+      const pauseMs = nowMs - this.stampMs;
+      const past = remaining(pauseMs, this.decayMs);
       const decayed = this.cost * past;
       // A sample above replaces: trouble is believed at once, good news has to last.
-      this.cost = sampleMs > decayed ? sampleMs : this.cost * past + sampleMs * (1 - past);
+      if (sampleMs > decayed) this.cost = sampleMs;
+      else {
+        const kept = pauseMs > SPARSE_MS ? Math.min(past, 0.5) : past;
+        this.cost = this.cost * kept + sampleMs * (1 - kept);
+      }
     }
     this.stampMs = nowMs;
   }
