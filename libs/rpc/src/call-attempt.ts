@@ -28,6 +28,8 @@ export class CallAttempt implements InterceptingListener, PickRequest, MetadataO
   message: Uint8Array | undefined;
   endpoint: Endpoint | undefined;
   startedMs = 0;
+  /** It runs beside an earlier one. */
+  isHedge = false;
   /** The caller gave it up: its end says nothing about the endpoint. */
   abandoned = false;
   /** Its endpoint was blamed for being late already. */

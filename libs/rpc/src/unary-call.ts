@@ -162,10 +162,11 @@ class UnaryCall implements AttemptOwner {
     this.tryTimeoutMs = policy.tryTimeoutMs ?? Math.ceil(leftMs / this.maxAttempts);
   }
 
-  private launch(): void {
+  private launch(isHedge = false): void {
     this.launched++;
     const expendable = this.launched < this.maxAttempts;
     const attempt = new CallAttempt(this, this.launched, this.tried ?? NONE, this.affinityKey, expendable);
+    attempt.isHedge = isHedge;
     this.live.push(attempt);
     const { bytes } = this;
     attempt.call = this.channel.createCall(this.method.path, this.deadline);
@@ -205,14 +206,14 @@ class UnaryCall implements AttemptOwner {
       return;
     this.exclude(first);
     this.channel.totals.hedges++;
-    this.repeat();
+    this.repeat(true);
   }
 
-  private repeat(): void {
+  private repeat(isHedge = false): void {
     this.retryPending = false;
     if (this.settled) return;
     try {
-      this.launch();
+      this.launch(isHedge);
     } catch (error) {
       this.fail(this.refusal(error));
     }
@@ -268,6 +269,7 @@ class UnaryCall implements AttemptOwner {
     this.settle();
     const nowMs = systemClock.monotonic();
     this.method.latency.record(nowMs - attempt.startedMs, nowMs);
+    if (attempt.isHedge) this.channel.totals.hedgesWon++;
     this.observed.end();
     this.resolve(response);
   }
