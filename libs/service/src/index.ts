@@ -1,4 +1,4 @@
 export { type BaseEnv, loadEnv, type ServiceEnv } from './env.ts';
 export { Health, type Readiness } from './health.ts';
-export { runService, type ServiceClient, type ServiceOptions } from './run-service.ts';
+export { runService, serviceClient, type ServiceClient, type ServiceOptions } from './run-service.ts';
 export { InjectClock, InjectEnv, InjectLogger } from './tokens.ts';

@@ -1729,7 +1729,7 @@ export const InventoryServiceDefinition = {
       requestStream: false,
       responseType: CheckAdmissionResponse as typeof CheckAdmissionResponse,
       responseStream: false,
-      options: {},
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
     /** GetStock returns the stock of a SKU; NOT_FOUND when it never had any. */
     getStock: {
@@ -1738,7 +1738,7 @@ export const InventoryServiceDefinition = {
       requestStream: false,
       responseType: GetStockResponse as typeof GetStockResponse,
       responseStream: false,
-      options: {},
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
     /** Restock appends a Restock command, once per `restock_id`, and answers after the append is durable. */
     restock: {
@@ -1747,7 +1747,7 @@ export const InventoryServiceDefinition = {
       requestStream: false,
       responseType: RestockResponse as typeof RestockResponse,
       responseStream: false,
-      options: {},
+      options: { idempotencyLevel: "IDEMPOTENT" },
     },
   },
 } as const;
