@@ -2,6 +2,7 @@ import { type InterceptingListener, type MetadataOptions, type StatusObject } fr
 import type { Endpoint } from './balancer/endpoint.ts';
 import type { PickRequest } from './balancer/policy.ts';
 import type { MeshChannel } from './mesh-channel.ts';
+import type { ObservedAttempt } from './observed-call.ts';
 
 type GrpcCall = ReturnType<MeshChannel['createCall']>;
 
@@ -30,6 +31,8 @@ export class CallAttempt implements InterceptingListener, PickRequest, MetadataO
   startedMs = 0;
   /** It runs beside an earlier one. */
   isHedge = false;
+  /** Its span, when it is not the first one. */
+  observed: ObservedAttempt | undefined;
   /** The caller gave it up: its end says nothing about the endpoint. */
   abandoned = false;
   /** Its endpoint was blamed for being late already. */

@@ -6,7 +6,7 @@ export type { MeshChannelOptions } from './mesh-channel.ts';
 export type { MeshClient, MeshClientOptions, MethodPolicies } from './mesh-client.ts';
 export { closeMeshClients, createMeshClient } from './mesh-client.ts';
 export type { MeshClientRegistration } from './mesh-client.module.ts';
-export { clientToken, InjectClient, MeshClientModule } from './mesh-client.module.ts';
+export { clientToken, InjectClient, meshClient, MeshClientModule } from './mesh-client.module.ts';
 export type { MeshResolverOptions } from './mesh-resolver.ts';
 export { registerMeshResolver } from './mesh-resolver.ts';
 export type { ChannelSnapshot, EndpointSnapshot } from './mesh-snapshot.ts';

@@ -231,5 +231,5 @@ function aggregate(states: readonly State[]): State {
 function infoOf(key: string, instance: ServiceInstance | undefined): EndpointInfo {
   if (!instance) return { key, address: key, id: key, zone: '', weight: 1, draining: false };
   const { address, id, zone, weight, state } = instance;
-  return { key, address, id, zone, weight, draining: state === 'draining' };
+  return { key, address, id, zone, weight: weight || 1, draining: state === 'draining' };
 }

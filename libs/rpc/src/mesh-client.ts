@@ -1,5 +1,6 @@
 import { requirePositiveInteger } from '@flashmesh/core';
 import { MeshChannel, type MeshChannelOptions } from './mesh-channel.ts';
+import { registerMeshMetrics } from './mesh-metrics.ts';
 import { MethodLatency } from './retry/method-latency.ts';
 import { callPolicy, type MethodPolicy } from './retry/method-policy.ts';
 import {
@@ -62,6 +63,7 @@ export function createMeshClient<D extends ServiceDefinitionLike>(
   options: MeshClientOptions<D>,
 ): MeshClient<D> {
   const channel = MeshChannel.to(options.target, options);
+  registerMeshMetrics();
   const policies = (options.methods ?? {}) as Readonly<Record<string, MethodPolicy | undefined>>;
   const unknown = Object.keys(policies).find((name) => !(name in definition.methods));
   if (unknown !== undefined) throw new TypeError(`${definition.name} has no method ${unknown}`);

@@ -103,7 +103,8 @@ class MeshResolver {
     const byEndpoint = new Map<string, ServiceInstance>();
     const endpoints: experimental.Endpoint[] = [];
     for (const instance of instances) {
-      if (instance.weight <= 0) continue;
+      // One that drains may have no weight; the balancer decides about it.
+      if (instance.weight <= 0 && instance.state !== 'draining') continue;
       const address = experimental.splitHostPort(instance.address);
       if (address?.port === undefined) {
         experimental.log(logVerbosity.ERROR, `${instance.id}: ${instance.address} is not host:port`);

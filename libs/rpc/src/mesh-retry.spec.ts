@@ -13,7 +13,7 @@ import { IncomingCall } from './incoming-call.ts';
 import { FakeNaming, until } from './mesh.fixture.ts';
 import { closeMeshClients, createMeshClient, type MeshClientOptions } from './mesh-client.ts';
 import { registerMeshResolver } from './mesh-resolver.ts';
-import { type ChannelSnapshot, meshSnapshot } from './mesh-snapshot.ts';
+import { type ChannelSnapshot, type EndpointSnapshot, meshSnapshot } from './mesh-snapshot.ts';
 import { pathOf } from './service-definition.ts';
 
 type RawCall = ServerUnaryCall<unknown, EchoResponse>;
@@ -187,17 +187,22 @@ describe('an attempt that takes its share of the time', () => {
     });
   });
 
-  it('goes on when there is no budget for another one', async () => {
+  it.each([
+    ['no budget for another one', { retryBudget: { ratio: 0, minPerSecond: 0 } }, 2],
+    ['nobody else', {}, 1],
+  ])('goes on when there is %s', async (_, options, count) => {
     const slow = await serve(answer('slow', 200));
-    const client = connect({
-      methods: { read: { tryTimeoutMs: 50 } },
-      retryBudget: { ratio: 0, minPerSecond: 0 },
-    });
-    naming.say(service, slow.port);
-    expect((await client.read({})).text).toBe('slow');
-    expect(slow.calls).toHaveLength(1);
-    // It was late, and it was an answer.
-    expect(snapshot().endpoints[0]).toMatchObject({ timeouts: 1, answers: 1, inFlight: 0 });
+    const other = await serve(answer('slow', 200));
+    const client = connect({ methods: { read: { tryTimeoutMs: 50 } }, ...options });
+    naming.say(service, ...[slow.port, other.port].slice(0, count));
+    await client.read({});
+    await connected(count);
+    for (let i = 0; i < 4; i++) expect((await client.read({})).text).toBe('slow');
+    expect(slow.calls.length + other.calls.length).toBe(5);
+    // They were late, and they were answers.
+    const sum = (value: (endpoint: EndpointSnapshot) => number) =>
+      snapshot().endpoints.reduce((sum, endpoint) => sum + value(endpoint), 0);
+    expect([sum((e) => e.timeouts), sum((e) => e.answers), sum((e) => e.inFlight)]).toEqual([5, 5, 0]);
   });
 });
 
@@ -221,10 +226,14 @@ describe('a hedge', () => {
 
   it('is paid for from the same budget', async () => {
     const slow = await serve(answer('slow', 80));
+    const other = await serve(answer('slow', 80));
     const client = connect({ ...hedged, retryBudget: { ratio: 0, minPerSecond: 0 } });
-    naming.say(service, slow.port);
+    naming.say(service, slow.port, other.port);
+    await client.read({});
+    await connected(2);
     expect((await client.read({})).text).toBe('slow');
-    expect(slow.calls).toHaveLength(1);
+    expect(slow.calls.length + other.calls.length).toBe(2);
+    expect(snapshot().budgetExhausted).toBeGreaterThan(0);
   });
 
   it('may still win when the first attempt failed', async () => {

@@ -92,6 +92,27 @@ export class ObservedCall {
     return traceparentOf(trace.setSpan(context.active(), this.span));
   }
 
+  /**
+   * The span of an attempt after the first, beneath the call's; the first one is told by the call's own. `undefined` when the call is
+   * not traced.
+   */
+  attempt(kind: 'retry' | 'hedge', number: number): ObservedAttempt | undefined {
+    if (!this.span.isRecording()) return undefined;
+    const span = startSpan(`${this.method.spanName} ${kind}`, {
+      kind: SpanKind.CLIENT,
+      attributes: { ...this.method.attributes, [attr.meshAttempt]: number },
+      parent: trace.setSpan(context.active(), this.span),
+    });
+    return new ObservedAttempt(span);
+  }
+
+  /** Notes how the call was answered: by which instance, with how many attempts. */
+  answered(instance: string | undefined, attempts: number): void {
+    if (!this.span.isRecording()) return;
+    if (instance !== undefined) this.span.setAttribute(attr.instance, instance);
+    if (attempts > 1) this.span.setAttribute(attr.meshAttempts, attempts);
+  }
+
   /** Runs `run` with the span active. */
   run<T>(run: () => T): T {
     return runInSpan(this.span, run);
@@ -111,6 +132,26 @@ export class ObservedCall {
         recordError(this.span, error.kind === 'internal' ? (error.cause ?? error) : error);
       }
     }
+    this.span.end();
+  }
+}
+
+/** The span of a retry or a hedge. @internal */
+export class ObservedAttempt {
+  private readonly span: Span;
+
+  constructor(span: Span) {
+    this.span = span;
+  }
+
+  /** What to send so that the far side's span becomes the child of this one. */
+  get traceparent(): string | undefined {
+    return traceparentOf(trace.setSpan(context.active(), this.span));
+  }
+
+  end(code: number, instance: string | undefined): void {
+    this.span.setAttribute(attr.rpcGrpcStatusCode, code);
+    if (instance !== undefined) this.span.setAttribute(attr.instance, instance);
     this.span.end();
   }
 }

@@ -80,6 +80,7 @@ class UnaryCall implements AttemptOwner {
   /** The next thing to do if nothing happens: give an attempt up, send a hedge, make a retry. */
   private timer: Timer | undefined;
   private retryPending = false;
+  private lastError: FlashmeshError | undefined;
   private settled = false;
 
   constructor(
@@ -138,10 +139,14 @@ class UnaryCall implements AttemptOwner {
   attemptEnded(attempt: CallAttempt, status: StatusObject): void {
     const at = this.live.indexOf(attempt);
     if (at >= 0) this.live.splice(at, 1);
+    attempt.observed?.end(status.code, attempt.endpoint?.info.id);
     if (this.settled || attempt.abandoned) return;
     if (status.code === Status.OK) return this.succeed(attempt);
     const { policy } = this.method;
     const error = errorFromStatus(status, this.method.service);
+    // An attempt that found no connection says less than the one before it.
+    if (!attempt.endpoint && this.lastError) return this.fail(this.lastError);
+    this.lastError = error;
     const retryable = policy.retryOn.has(error.kind);
     // A hedge or a retry under way may still succeed; an answer about the request itself would only be given again.
     if (retryable && (this.live.length > 0 || this.retryPending)) return;
@@ -167,6 +172,8 @@ class UnaryCall implements AttemptOwner {
     const expendable = this.launched < this.maxAttempts;
     const attempt = new CallAttempt(this, this.launched, this.tried ?? NONE, this.affinityKey, expendable);
     attempt.isHedge = isHedge;
+    if (this.launched > 1)
+      attempt.observed = this.observed.attempt(isHedge ? 'hedge' : 'retry', this.launched);
     this.live.push(attempt);
     const { bytes } = this;
     attempt.call = this.channel.createCall(this.method.path, this.deadline);
@@ -179,9 +186,9 @@ class UnaryCall implements AttemptOwner {
   /** Another attempt after one that failed. False when there may be none. */
   private retry(failed: CallAttempt, status: StatusObject): boolean {
     const leftMs = this.deadline - systemClock.now();
-    const delayMs = retryDelayMs(status.metadata, this.launched);
-    if (delayMs === undefined || !this.mayRepeat(leftMs - delayMs)) return false;
     this.exclude(failed);
+    const delayMs = retryDelayMs(status.metadata, this.launched, this.canGoElsewhere());
+    if (delayMs === undefined || !this.mayRepeat(leftMs - delayMs)) return false;
     this.channel.totals.retries++;
     this.retryPending = true;
     this.arm(delayMs, () => this.repeat());
@@ -193,8 +200,9 @@ class UnaryCall implements AttemptOwner {
     if (this.settled || !this.live.includes(attempt) || !attempt.endpoint) return;
     attempt.lateCounted = true;
     this.channel.endpoints.timedOut(attempt.endpoint, attempt.startedMs);
-    if (!this.mayRepeat(this.deadline - systemClock.now())) return;
     this.exclude(attempt);
+    // Where there is nobody else, or no budget, waiting on is the best that can be done.
+    if (!this.canGoElsewhere() || !this.mayRepeat(this.deadline - systemClock.now())) return;
     this.channel.totals.retries++;
     this.repeat();
     this.abandon(attempt, Status.DEADLINE_EXCEEDED, 'the attempt took too long');
@@ -230,7 +238,11 @@ class UnaryCall implements AttemptOwner {
   }
 
   private exclude({ endpoint }: CallAttempt): void {
-    if (endpoint) (this.tried ??= []).push(endpoint);
+    if (endpoint && !this.tried?.includes(endpoint)) (this.tried ??= []).push(endpoint);
+  }
+
+  private canGoElsewhere(): boolean {
+    return this.channel.endpoints.hasOther(this.tried ?? NONE);
   }
 
   private hedgeDelayMs(hedge: NonNullable<CallPolicy['hedge']>): number | undefined {
@@ -253,7 +265,7 @@ class UnaryCall implements AttemptOwner {
     const metadata = new Metadata(attempt);
     if (this.given) for (const [name, value] of Object.entries(this.given)) metadata.set(name, value);
     if (attempt.number > 1) metadata.set(RETRY_HEADER, String(attempt.number - 1));
-    const traceparent = this.observed.traceparent;
+    const { traceparent } = attempt.observed ?? this.observed;
     if (traceparent !== undefined) metadata.set(TRACEPARENT_HEADER, traceparent);
     return metadata;
   }
@@ -270,6 +282,7 @@ class UnaryCall implements AttemptOwner {
     const nowMs = systemClock.monotonic();
     this.method.latency.record(nowMs - attempt.startedMs, nowMs);
     if (attempt.isHedge) this.channel.totals.hedgesWon++;
+    this.observed.answered(attempt.endpoint?.info.id, this.launched);
     this.observed.end();
     this.resolve(response);
   }

@@ -109,6 +109,11 @@ export class EndpointSet {
     return this.picked(chosen, pick, nowMs);
   }
 
+  /** Whether a call that went to these could go elsewhere. */
+  hasOther(tried: readonly Endpoint[]): boolean {
+    return this.available.some((endpoint) => !tried.includes(endpoint));
+  }
+
   /** An attempt is on its way to the endpoint. @returns when, for {@link ended}. */
   started(endpoint: Endpoint): number {
     const nowMs = this.clock.monotonic();

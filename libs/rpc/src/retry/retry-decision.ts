@@ -10,14 +10,15 @@ const MAX_DELAY_MS = 250;
 
 /**
  * How long to wait before the attempt that follows `attempts`, in milliseconds; `undefined` when there may be none. The server's
- * word counts; what cannot be read means no, as gRFC A6 says and grpc-js does not do. Without one the first retry goes at once,
- * since it goes elsewhere, and later ones after 25 ms, doubling, at random between half and all of it.
+ * word counts; what cannot be read means no, as gRFC A6 says and grpc-js does not do. Without one the first retry goes at once if it
+ * goes `elsewhere`, and others after 25 ms, doubling, at random between half and all of it.
  *
  * @internal
  */
 export function retryDelayMs(
   trailers: Metadata | undefined,
   attempts: number,
+  elsewhere: boolean,
   random: () => number = Math.random,
 ): number | undefined {
   const said = trailers?.get(PUSHBACK_HEADER);
@@ -25,8 +26,8 @@ export function retryDelayMs(
     const text = String(said[0]);
     return said.length === 1 && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
   }
-  if (attempts <= 1) return 0;
-  const delayMs = Math.min(BASE_DELAY_MS * 2 ** (attempts - 2), MAX_DELAY_MS);
+  if (attempts <= 1 && elsewhere) return 0;
+  const delayMs = Math.min(BASE_DELAY_MS * 2 ** (attempts - 1), MAX_DELAY_MS);
   return delayMs * (0.5 + 0.5 * random());
 }
 

@@ -36,7 +36,7 @@ describe('retryDelayMs', () => {
   const pushback = (...values: string[]) => {
     const trailers = new Metadata();
     for (const value of values) trailers.add('grpc-retry-pushback-ms', value);
-    return retryDelayMs(trailers, 1);
+    return retryDelayMs(trailers, 1, true);
   };
 
   it('does what the server says, and nothing when it cannot be understood', () => {
@@ -47,10 +47,11 @@ describe('retryDelayMs', () => {
   });
 
   it('goes elsewhere at once, then waits longer each time', () => {
-    expect(retryDelayMs(undefined, 1)).toBe(0);
-    expect(retryDelayMs(new Metadata(), 2, () => 1)).toBe(25);
-    expect(retryDelayMs(new Metadata(), 3, () => 0)).toBe(25);
-    expect(retryDelayMs(new Metadata(), 20, () => 1)).toBe(250);
+    expect(retryDelayMs(undefined, 1, true)).toBe(0);
+    expect(retryDelayMs(new Metadata(), 1, false, () => 1)).toBe(25);
+    expect(retryDelayMs(new Metadata(), 2, true, () => 1)).toBe(50);
+    expect(retryDelayMs(new Metadata(), 2, true, () => 0)).toBe(25);
+    expect(retryDelayMs(new Metadata(), 20, true, () => 1)).toBe(250);
   });
 
   it('is pointless when less is left than most calls take', () => {
