@@ -103,9 +103,9 @@ export function stockOf(sku: string): inventory.GetStockResponse {
   return inventory.GetStockResponse.create({ stock: { sku } });
 }
 
-/** Waits for what happens elsewhere, at most 3 s. */
-export async function until(condition: () => boolean): Promise<void> {
-  const giveUpAt = Date.now() + 3000;
+/** Waits for what happens elsewhere, at most `timeoutMs`. */
+export async function until(condition: () => boolean, timeoutMs = 3000): Promise<void> {
+  const giveUpAt = Date.now() + timeoutMs;
   while (!condition()) {
     if (Date.now() > giveUpAt) throw new Error(`never became true: ${condition.toString()}`);
     await sleep(5);

@@ -1,6 +1,7 @@
 import { FlashmeshError, systemClock } from '@flashmesh/core';
 import {
   attr,
+  type Attributes,
   context,
   contextFromTraceparent,
   type Histogram,
@@ -37,6 +38,8 @@ const SERVER_FAULTS: ReadonlySet<Status> = new Set([
 export interface ObservedMethod {
   readonly spanName: string;
   readonly attributes: Readonly<Record<string, string>>;
+  /** The attributes with a status code, for metrics: one object for each code, not for each call. */
+  withCode(code: number): Attributes;
 }
 
 /** By OpenTelemetry's conventions for RPC. @internal */
@@ -44,13 +47,16 @@ export function observedMethod(
   definition: ServiceDefinitionLike,
   method: MethodDefinitionLike,
 ): ObservedMethod {
+  const attributes = {
+    [attr.rpcSystem]: 'grpc',
+    [attr.rpcService]: definition.fullName,
+    [attr.rpcMethod]: method.name,
+  };
+  const byCode: Attributes[] = [];
   return {
     spanName: pathOf(definition, method).slice(1),
-    attributes: {
-      [attr.rpcSystem]: 'grpc',
-      [attr.rpcService]: definition.fullName,
-      [attr.rpcMethod]: method.name,
-    },
+    attributes,
+    withCode: (code) => (byCode[code] ??= { ...attributes, [attr.rpcGrpcStatusCode]: code }),
   };
 }
 
@@ -121,10 +127,7 @@ export class ObservedCall {
   /** Ends it, with the error that it came to, if any. */
   end(error?: FlashmeshError): void {
     const code = error ? codeOf(error.kind) : Status.OK;
-    this.duration.record(systemClock.monotonic() - this.startedAt, {
-      ...this.method.attributes,
-      [attr.rpcGrpcStatusCode]: code,
-    });
+    this.duration.record(systemClock.monotonic() - this.startedAt, this.method.withCode(code));
     if (this.span.isRecording()) {
       this.span.setAttribute(attr.rpcGrpcStatusCode, code);
       // A hidden error is worth its stack in the trace, which its safe stand-in does not have.
