@@ -1,5 +1,5 @@
 import { createMeshClient, registerMeshResolver } from '@flashmesh/rpc';
-import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, status as Status } from '@grpc/grpc-js';
 import { Echo, PATH, PAYLOAD } from './echo.ts';
 
 /** Makes one call. */
@@ -42,7 +42,8 @@ function rawCall(client: Client): Call {
         onReceiveMessage(bytes: Buffer) {
           answer = bytes;
         },
-        onReceiveStatus: ({ code, details }) => (code === 0 ? resolve(answer) : reject(new Error(details))),
+        onReceiveStatus: ({ code, details }) =>
+          code === Status.OK ? resolve(answer) : reject(new Error(details)),
       });
       call.startRead();
       call.sendMessageWithContext({}, PAYLOAD);

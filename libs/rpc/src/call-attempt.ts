@@ -1,10 +1,9 @@
-import { type InterceptingListener, type MetadataOptions, type StatusObject } from '@grpc/grpc-js';
+import type { Channel, InterceptingListener, MetadataOptions, StatusObject } from '@grpc/grpc-js';
 import type { Endpoint } from './balancer/endpoint.ts';
 import type { PickRequest } from './balancer/policy.ts';
-import type { MeshChannel } from './mesh-channel.ts';
 import type { ObservedAttempt } from './observed-call.ts';
 
-type GrpcCall = ReturnType<MeshChannel['createCall']>;
+type GrpcCall = ReturnType<Channel['createCall']>;
 
 /** The call that attempts are made for. */
 export interface AttemptOwner {

@@ -61,9 +61,9 @@ async function load(
   const outcomes = new Outcomes();
   const pending = new Set<Promise<void>>();
   const startedAt = performance.now();
-  let over = false;
-  void done.then(() => (over = true));
-  while (!over) {
+  const state = { over: false };
+  void done.then(() => (state.over = true));
+  while (!state.over) {
     const due = ((performance.now() - startedAt) * perSecond) / 1000;
     for (; outcomes.made < due && pending.size < 200; outcomes.made++) {
       const ending: Promise<void> = call()

@@ -207,7 +207,10 @@ describe('an attempt that takes its share of the time', () => {
 });
 
 describe('a hedge', () => {
-  const hedged = { methods: { read: { hedge: { initialDelayMs: 30 } } }, defaultDeadlineMs: 60_000 } as const;
+  const hedged = {
+    methods: { read: { hedge: { initialDelayMs: 200 } } },
+    defaultDeadlineMs: 60_000,
+  } as const;
 
   it('is sent when an answer takes longer than most, and the loser is told', async () => {
     const slow = await serve(() => undefined);
@@ -225,8 +228,8 @@ describe('a hedge', () => {
   });
 
   it('is paid for from the same budget', async () => {
-    const slow = await serve(answer('slow', 80));
-    const other = await serve(answer('slow', 80));
+    const slow = await serve(answer('slow', 400));
+    const other = await serve(answer('slow', 400));
     const client = connect({ ...hedged, retryBudget: { ratio: 0, minPerSecond: 0 } });
     naming.say(service, slow.port, other.port);
     await client.read({});
@@ -238,9 +241,9 @@ describe('a hedge', () => {
 
   it('may still win when the first attempt failed', async () => {
     const failing = await serve((call, respond) => {
-      setTimeout(() => refuse(Status.UNAVAILABLE)(call, respond), 60);
+      setTimeout(() => refuse(Status.UNAVAILABLE)(call, respond), 400);
     });
-    const good = await serve(answer('good', 120));
+    const good = await serve(answer('good', 800));
     const client = connect(hedged);
     naming.say(service, failing.port, good.port);
     await client.read({});

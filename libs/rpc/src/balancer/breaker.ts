@@ -54,6 +54,8 @@ export class Breaker {
 
   /** Counts an attempt that was not a probe. @param silent nothing at all came from the endpoint while the attempt waited. */
   record(outcome: Outcome, nowMs: number, silent = false): void {
+    // Attempts of before the ejection, which end now, were judged with it.
+    if (this.state.name !== 'closed') return;
     switch (outcome) {
       case 'success':
         this.failures = 0;

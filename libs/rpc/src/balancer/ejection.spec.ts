@@ -43,6 +43,7 @@ describe('ejection', () => {
     const test = four();
     test.attempt('a', 'neutral', 100);
     test.attempt('b', 'overload', 100);
+    test.attempt('b', 'failure');
     expect(ejected(test)).toEqual([]);
     test.attempt('a', 'failure', 4);
     test.attempt('a', 'neutral', 10);
@@ -148,6 +149,22 @@ describe('a probe', () => {
     for (let i = 0; i < 50; i++) expect(test.set.pick(precious)).not.toBe(test.get('a'));
     await test.clock.advance(1201);
     expect(test.set.pick(precious)).toBe(test.get('a'));
+  });
+
+  it('starts with a clean slate: what ended after the ejection was judged with it', async () => {
+    const test = four();
+    const a = test.get('a');
+    const before = Array.from({ length: 50 }, () => test.set.started(a));
+    test.attempt('a', 'failure', 5);
+    for (const startedMs of before) test.set.ended(a, startedMs, 'failure');
+    await test.clock.advance(1201);
+    expect(test.set.pick(REQUEST)).toBe(a);
+    test.attempt('a', 'success');
+    // Off parole, a single failure is a single failure.
+    await test.clock.advance(3000);
+    test.attempt('a', 'failure');
+    expect(ejected(test)).toEqual([]);
+    expect(a.inFlight).toBe(0);
   });
 
   it('that was picked and never sent is sent again', async () => {
