@@ -157,6 +157,22 @@ describe('a mesh client and three replicas', () => {
     },
   );
 
+  it('does not blame an endpoint for a pause of its own', async () => {
+    const [a, b] = (await start({ delayMs: 20 }, { delayMs: 20 })) as [Replica, Replica];
+    const client = connect({ methods: { read: { tryTimeoutMs: 1000 } } });
+    naming.say(service, a.port, b.port);
+    await warm(client, 2);
+    const before = [a, b].map(({ port }) => endpoint(port).timeouts);
+    const call = client.read({});
+    await sleep(5);
+    // From here the loop goes on to its timers, not to its sockets.
+    await new Promise((resolve) => setImmediate(resolve));
+    const until = performance.now() + 1500;
+    while (performance.now() < until);
+    await call;
+    expect([a, b].map(({ port }) => endpoint(port).timeouts)).toEqual(before);
+  });
+
   it.each([['SIGTERM'], ['SIGKILL']] as const)(
     'survives that all of them drain and get %s under load, also with calls that must not be repeated',
     async (signal) => {

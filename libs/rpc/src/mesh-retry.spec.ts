@@ -118,6 +118,13 @@ describe('a failed attempt', () => {
     expect(server.calls).toHaveLength(1);
   });
 
+  it('is not repeated when there is nobody to send it to', async () => {
+    const client = connect();
+    naming.say(service);
+    await expect(client.read({})).rejects.toMatchObject({ kind: 'unavailable' });
+    expect(snapshot()).toMatchObject({ calls: 1, retries: 0, endpoints: [] });
+  });
+
   it('is repeated at most as often as the policy says, and the last error is the caller’s', async () => {
     const server = await serve(refuse(Status.UNAVAILABLE, { 'flashmesh-code': 'REBUILDING' }));
     const client = connect({ methods: { read: { maxAttempts: 4 } } });
@@ -237,6 +244,14 @@ describe('a hedge', () => {
     expect((await client.read({})).text).toBe('slow');
     expect(slow.calls.length + other.calls.length).toBe(2);
     expect(snapshot().budgetExhausted).toBeGreaterThan(0);
+  });
+
+  it('is not sent when there is nobody else to send it to', async () => {
+    const slow = await serve(answer('slow', 400));
+    const client = connect(hedged);
+    naming.say(service, slow.port);
+    expect((await client.read({})).text).toBe('slow');
+    expect(slow.calls).toHaveLength(1);
   });
 
   it('may still win when the first attempt failed', async () => {

@@ -147,7 +147,8 @@ class UnaryCall implements AttemptOwner {
     // An attempt that found no connection says less than the one before it.
     if (!attempt.endpoint && this.lastError) return this.fail(this.lastError);
     this.lastError = error;
-    const retryable = policy.retryOn.has(error.kind);
+    // What never found an endpoint has waited for one, or was told that there is none.
+    const retryable = attempt.endpoint !== undefined && policy.retryOn.has(error.kind);
     // A hedge or a retry under way may still succeed; an answer about the request itself would only be given again.
     if (retryable && (this.live.length > 0 || this.retryPending)) return;
     if (retryable && this.retry(attempt, status)) return;
@@ -210,9 +211,9 @@ class UnaryCall implements AttemptOwner {
 
   private hedge(): void {
     const [first] = this.live;
-    if (this.live.length !== 1 || !first?.endpoint || !this.mayRepeat(this.deadline - systemClock.now()))
-      return;
+    if (this.settled || this.live.length !== 1 || !first?.endpoint) return;
     this.exclude(first);
+    if (!this.canGoElsewhere() || !this.mayRepeat(this.deadline - systemClock.now())) return;
     this.channel.totals.hedges++;
     this.repeat(true);
   }
@@ -253,7 +254,8 @@ class UnaryCall implements AttemptOwner {
 
   private arm(delayMs: number, then: () => void): void {
     this.timer?.cancel();
-    this.timer = systemClock.after(delayMs, then);
+    // After a pause of this process timers run before the sockets are read: answers that are there already come first.
+    this.timer = systemClock.after(delayMs, () => setImmediate(then));
   }
 
   private abandon(attempt: CallAttempt, code: Status, why: string): void {
