@@ -1,5 +1,5 @@
 import { catalog, event, inventory, order } from '@flashmesh/contracts';
-import { runService } from '@flashmesh/service';
+import { runService, serviceClient } from '@flashmesh/service';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { admitOrders } from './admission/admit-orders.ts';
 import { WaitingRoom } from './admission/waiting-room.ts';
@@ -20,8 +20,17 @@ await runService({
   services: [event.IngestDefinition],
   clients: [
     { definition: order.OrderServiceDefinition, service: 'order' },
-    { definition: catalog.CatalogServiceDefinition, service: 'catalog' },
-    { definition: inventory.InventoryServiceDefinition, service: 'inventory' },
+    serviceClient(catalog.CatalogServiceDefinition, 'catalog', {
+      // A product's calls go to the replica that has it in its near cache.
+      balancing: { policy: 'ring_hash' },
+      methods: {
+        getProduct: { affinityKey: ({ sku }) => sku, hedge: true },
+        getSale: { affinityKey: ({ saleId }) => saleId, hedge: true },
+      },
+    }),
+    serviceClient(inventory.InventoryServiceDefinition, 'inventory', {
+      methods: { getStock: { hedge: true } },
+    }),
   ],
   http: {
     adapter: () => new GatewayAdapter(),

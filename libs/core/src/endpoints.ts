@@ -10,6 +10,8 @@ export interface ServiceInstance {
   readonly zone: string;
   /** Share of the calls relative to the other instances; 0 takes it out. */
   readonly weight: number;
+  /** `draining` says that it is about to stop: it is called only when there is nobody else. @default 'serving' */
+  readonly state?: 'serving' | 'draining';
 }
 
 /**
@@ -21,4 +23,6 @@ export interface Resolver {
    * function is called. While naming is unreachable nothing is said: the last instances stay in use.
    */
   watch(service: string, listener: (instances: readonly ServiceInstance[]) => void): () => void;
+  /** How long naming has been unreachable, in milliseconds: the age that the instances of a watched service may have. */
+  staleMs?(service: string): number;
 }

@@ -1,1 +1,2 @@
+export type { Announcement } from './announcement.ts';
 export { Registry, type RegistryOptions } from './registry.ts';

@@ -7,6 +7,11 @@ describe('decodeInstance', () => {
     expect(decodeInstance(Buffer.from(encodeInstance(instance)))).toEqual(instance);
   });
 
+  it('knows one that drains, which has no weight for those who do not', () => {
+    const draining = { ...instance, weight: 5, state: 'draining' as const };
+    expect(decodeInstance(Buffer.from(encodeInstance(draining)))).toEqual({ ...draining, weight: 0 });
+  });
+
   it.each([
     ['nothing', ''],
     ['no JSON', '{'],

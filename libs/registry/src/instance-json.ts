@@ -1,7 +1,10 @@
 import type { ServiceInstance } from '@flashmesh/core';
 
-/** What an instance's node holds. */
-export function encodeInstance({ id, address, version, zone, weight }: ServiceInstance): string {
+/**
+ * What an instance's node holds. One that drains has no weight either: readers that do not know the state leave it alone by that.
+ */
+export function encodeInstance({ id, address, version, zone, weight, state }: ServiceInstance): string {
+  if (state === 'draining') return JSON.stringify({ id, address, version, zone, weight: 0, state });
   return JSON.stringify({ id, address, version, zone, weight });
 }
 
@@ -14,9 +17,10 @@ export function decodeInstance(data: Buffer): ServiceInstance | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { id, address, version, zone, weight } = value;
+  const { id, address, version, zone, weight, state } = value;
   if (typeof id !== 'string' || typeof address !== 'string' || !/^.+:\d+$/.test(address)) return undefined;
   if (typeof version !== 'string' || typeof zone !== 'string') return undefined;
   if (typeof weight !== 'number' || !(weight >= 0)) return undefined;
-  return { id, address, version, zone, weight };
+  const instance = { id, address, version, zone, weight };
+  return state === 'draining' ? { ...instance, state } : instance;
 }

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import type { ServiceInstance } from '@flashmesh/core';
 import { ZooKeeper } from '@flashmesh/zookeeper';
 import { Registry } from './index.ts';
@@ -70,6 +72,42 @@ describe('Registry, real server', () => {
     await eventually(() => ids() === '');
     expect(performance.now() - from).toBeLessThan(500);
     expect(late).toHaveLength(1);
+  });
+
+  it('says that an instance drains, and goes on saying so when its node is lost', async () => {
+    const { registry } = await connect();
+    const other = (await connect()).zk;
+    const announcement = await registry.announce('shop', instanceOf('leaving'));
+    await eventually(() => ids() === 'leaving');
+    await announcement.drain();
+    await eventually(() => seen.at(-1)?.[0]?.state === 'draining');
+    await other.delete(`${root}/shop/leaving`);
+    await eventually(async () => (await other.exists(`${root}/shop/leaving`)) !== undefined);
+    expect((await other.get(`${root}/shop/leaving`)).data.toString()).toContain('"state":"draining"');
+    await announcement.withdraw();
+    await eventually(() => ids() === '');
+    // Too late to matter, and not an error.
+    await announcement.drain();
+  });
+
+  it('keeps who lives when all nodes are wiped, and says how old what it shows may be', async () => {
+    const { zk, registry } = await connect();
+    const listener = createServer().listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    const { port } = listener.address() as AddressInfo;
+    await registry.announce('shop', instanceOf('alive', port));
+    await eventually(() => ids() === 'alive');
+    expect(watcher.staleMs('shop')).toBe(0);
+    seen = [];
+    zk.destroy();
+    // Its session expires: as far as ZooKeeper knows, nobody is left.
+    const other = (await connect()).zk;
+    await eventually(async () => (await other.exists(`${root}/shop/alive`)) === undefined);
+    await eventually(() => seen.length > 0 && watcher.staleMs('shop') > 0);
+    expect(ids()).toBe('alive');
+    listener.close();
+    await eventually(() => ids() === '');
+    expect(watcher.staleMs('shop')).toBe(0);
   });
 
   it('shows an instance gone within its session timeout when its process dies', async () => {

@@ -1,6 +1,7 @@
 import { invalidArgument, type Resolver, type ServiceInstance } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
 import { joinPath, PersistentNode, type ZooKeeper } from '@flashmesh/zookeeper';
+import { Announcement } from './announcement.ts';
 import { decodeInstance, encodeInstance } from './instance-json.ts';
 import { type InstancesListener, ServiceWatch } from './service-watch.ts';
 
@@ -13,14 +14,14 @@ export interface RegistryOptions {
 /**
  * Naming over ZooKeeper: an instance is an ephemeral node `<root>/<service>/<id>` with its data as JSON. A withdrawn or closed
  * instance disappears at once, a dead one within its session timeout. While ZooKeeper is out of reach, the last known instances
- * stay in use.
+ * stay in use; those that are missing afterwards are probed before they are dropped (see `VanishedInstances`).
  */
 export class Registry implements Resolver {
   private readonly zk: ZooKeeper;
   private readonly root: string;
   private readonly logger: Logger | undefined;
   private readonly watches = new Map<string, ServiceWatch>();
-  private readonly announcements = new Set<PersistentNode>();
+  private readonly announcements = new Set<Announcement>();
 
   constructor(zk: ZooKeeper, o: RegistryOptions = {}) {
     this.zk = zk;
@@ -34,16 +35,17 @@ export class Registry implements Resolver {
    *
    * @throws FlashmeshError `invalid_argument` for an instance that could not be read back; ZooKeeperError e.g. `ZK_NO_AUTH`.
    */
-  async announce(service: string, instance: ServiceInstance): Promise<PersistentNode> {
+  async announce(service: string, instance: ServiceInstance): Promise<Announcement> {
     const data = encodeInstance(instance);
     if (!decodeInstance(Buffer.from(data))) {
       throw invalidArgument('instance', 'needs id, host:port and a weight of 0 or more');
     }
     const path = joinPath(this.pathOf(service), requireName('instance.id', instance.id));
-    const announcement = new PersistentNode(this.zk, path, data, this.logger);
+    const node = new PersistentNode(this.zk, path, data, this.logger);
+    const announcement = new Announcement(node, instance);
     this.announcements.add(announcement);
     try {
-      await announcement.start();
+      await node.start();
     } catch (error) {
       this.announcements.delete(announcement);
       throw error;
@@ -68,6 +70,11 @@ export class Registry implements Resolver {
       this.watches.delete(service);
       void watch.stop();
     };
+  }
+
+  /** How long ZooKeeper has been out of reach, in milliseconds: the age that the instances of a watched service may have. */
+  staleMs(service: string): number {
+    return this.watches.get(service)?.staleMs ?? 0;
   }
 
   /** Withdraws what was announced and ends all watches. The ZooKeeper client stays open: it is the caller's. */

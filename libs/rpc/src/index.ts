@@ -1,13 +1,20 @@
 export type { CallContext } from './call-context.ts';
 export { callWithin, currentCall, runWithCall } from './call-context.ts';
+export type { BalancingOptions, BreakerOptions, PolicyName } from './balancer/balancer-options.ts';
 export type { IncomingCall } from './incoming-call.ts';
-export type { MeshClient, MeshClientOptions } from './mesh-client.ts';
+export type { MeshChannelOptions } from './mesh-channel.ts';
+export type { MeshClient, MeshClientOptions, MethodPolicies } from './mesh-client.ts';
 export { closeMeshClients, createMeshClient } from './mesh-client.ts';
 export type { MeshClientRegistration } from './mesh-client.module.ts';
-export { clientToken, InjectClient, MeshClientModule } from './mesh-client.module.ts';
+export { clientToken, InjectClient, meshClient, MeshClientModule } from './mesh-client.module.ts';
+export type { MeshResolverOptions } from './mesh-resolver.ts';
 export { registerMeshResolver } from './mesh-resolver.ts';
+export type { ChannelSnapshot, EndpointSnapshot } from './mesh-snapshot.ts';
+export { meshSnapshot } from './mesh-snapshot.ts';
 export type { MeshServerOptions } from './mesh-server.ts';
 export { MeshServer } from './mesh-server.ts';
+export type { HedgePolicy, MethodPolicy } from './retry/method-policy.ts';
+export type { RetryBudgetOptions } from './retry/retry-budget.ts';
 export { Rpc } from './rpc.decorator.ts';
 export type {
   MessageTypeLike,

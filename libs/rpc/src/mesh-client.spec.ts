@@ -1,7 +1,7 @@
 import { sleep } from '@flashmesh/core';
 import type { Server } from 'node:net';
 import { FakeNaming, instance, Inventory, stockOf, TestServers, until } from './mesh.fixture.ts';
-import { closeMeshClients, createMeshClient } from './mesh-client.ts';
+import { closeMeshClients, createMeshClient, type MeshClientOptions } from './mesh-client.ts';
 import type { MeshServer } from './mesh-server.ts';
 import { registerMeshResolver } from './mesh-resolver.ts';
 
@@ -16,10 +16,13 @@ afterEach(async () => {
 });
 
 /** A client of a service that no other test knows. */
-function freshClient(defaultDeadlineMs?: number) {
+function freshClient(options: Omit<MeshClientOptions<typeof Inventory>, 'target'> = {}) {
   const service = `inventory-${++services}`;
-  return { service, client: createMeshClient(Inventory, { target: `zk:///${service}`, defaultDeadlineMs }) };
+  return { service, client: createMeshClient(Inventory, { target: `zk:///${service}`, ...options }) };
 }
+
+/** Calls in turn, so that they can be counted. */
+const IN_TURN = { balancing: { policy: 'round_robin', warmUpMs: 0 } } as const;
 
 async function ask(
   client: ReturnType<typeof freshClient>['client'],
@@ -37,7 +40,7 @@ describe('a mesh client', () => {
   it('spreads its calls evenly over the instances', async () => {
     const a = await servers.start(() => stockOf('a'));
     const b = await servers.start(() => stockOf('b'));
-    const { service, client } = freshClient();
+    const { service, client } = freshClient(IN_TURN);
     naming.say(service, a.port, b.port);
     await settled(client, 2);
     expect(await ask(client, 20)).toEqual({ a: 10, b: 10 });
@@ -47,7 +50,7 @@ describe('a mesh client', () => {
     const a = await servers.start(() => stockOf('a'));
     const b = await servers.start(() => stockOf('b'));
     const connections = countConnections(a);
-    const { service, client } = freshClient();
+    const { service, client } = freshClient(IN_TURN);
     naming.say(service, a.port);
     expect(await ask(client, 4)).toEqual({ a: 4 });
     naming.say(service, a.port, b.port);
@@ -148,14 +151,16 @@ describe('a mesh client', () => {
 
   it('gives every call a deadline', async () => {
     const server = await servers.start((_request, call) => sleep(60_000, call.signal));
-    const { service, client } = freshClient(100);
+    const { service, client } = freshClient({ defaultDeadlineMs: 100 });
     naming.say(service, server.port);
     await expect(client.getStock({ sku: 's' })).rejects.toMatchObject({ kind: 'deadline_exceeded' });
     await expect(client.getStock({ sku: 's' }, { deadlineMs: 30 })).rejects.toMatchObject({
       kind: 'deadline_exceeded',
       message: 'InventoryService did not answer in time',
     });
-    expect(() => freshClient(0)).toThrow('defaultDeadlineMs must be a positive integer, got 0');
+    expect(() => freshClient({ defaultDeadlineMs: 0 })).toThrow(
+      'defaultDeadlineMs must be a positive integer, got 0',
+    );
   });
 
   it('ends with its signal', async () => {

@@ -1,10 +1,13 @@
 import { requirePositiveInteger } from '@flashmesh/core';
-import type { ChannelOptions } from '@grpc/grpc-js';
-import { MeshChannel } from './mesh-channel.ts';
+import { MeshChannel, type MeshChannelOptions } from './mesh-channel.ts';
+import { registerMeshMetrics } from './mesh-metrics.ts';
+import { MethodLatency } from './retry/method-latency.ts';
+import { callPolicy, type MethodPolicy } from './retry/method-policy.ts';
 import {
   type MethodName,
   pathOf,
   type RequestInput,
+  type RequestOf,
   type ResponseOf,
   type ServiceDefinitionLike,
 } from './service-definition.ts';
@@ -13,15 +16,25 @@ import { callUnary, type ClientMethod, type MeshCallOptions } from './unary-call
 
 const DEFAULT_DEADLINE_MS = 2000;
 
-/** Where a client finds its service, and how long it waits. */
-export interface MeshClientOptions {
+/**
+ * Where a client finds its service, and how it calls it. Clients with the same target and the same options share connections, what
+ * is known of the endpoints, and the budget for retries.
+ */
+export interface MeshClientOptions<
+  D extends ServiceDefinitionLike = ServiceDefinitionLike,
+> extends MeshChannelOptions {
   /** `zk:///inventory` for a service that naming knows; any other grpc-js target (`host:port`) works too. */
   readonly target: string;
   /** Deadline of a call that names none, in milliseconds. @default 2000 */
   readonly defaultDeadlineMs?: number;
-  /** grpc-js options on top of ours. Clients that give any share a channel only with those that give the same. */
-  readonly channelOptions?: ChannelOptions;
+  /** How calls of single methods are made, by the names that programs use, e.g. `placeOrder`. */
+  readonly methods?: MethodPolicies<D>;
 }
+
+/** How calls of a service's methods are made: see {@link MethodPolicy}. */
+export type MethodPolicies<D extends ServiceDefinitionLike> = {
+  readonly [K in MethodName<D>]?: MethodPolicy<RequestOf<D['methods'][K]>>;
+};
 
 /**
  * A typed client: one method a call, e.g. `await orders.placeOrder({ sku })`.
@@ -42,13 +55,18 @@ export type MeshClient<D extends ServiceDefinitionLike> = {
  * Makes a client of a service. It connects at its first call; {@link closeMeshClients} closes it. Methods that stream are
  * left out.
  *
- * @throws RangeError when `defaultDeadlineMs` is not a positive integer.
+ * @throws RangeError naming an option and its value; TypeError for a method that does not exist, or that is to be retried and is not
+ * idempotent.
  */
 export function createMeshClient<D extends ServiceDefinitionLike>(
   definition: D,
-  options: MeshClientOptions,
+  options: MeshClientOptions<D>,
 ): MeshClient<D> {
-  const channel = MeshChannel.to(options.target, options.channelOptions);
+  const channel = MeshChannel.to(options.target, options);
+  registerMeshMetrics();
+  const policies = (options.methods ?? {}) as Readonly<Record<string, MethodPolicy | undefined>>;
+  const unknown = Object.keys(policies).find((name) => !(name in definition.methods));
+  if (unknown !== undefined) throw new TypeError(`${definition.name} has no method ${unknown}`);
   const defaultDeadlineMs = requirePositiveInteger(
     'defaultDeadlineMs',
     options.defaultDeadlineMs ?? DEFAULT_DEADLINE_MS,
@@ -61,7 +79,8 @@ export function createMeshClient<D extends ServiceDefinitionLike>(
         service: definition.name,
         method,
         observed: observedMethod(definition, method),
-        defaultDeadlineMs,
+        policy: callPolicy(method, policies[name] ?? {}, defaultDeadlineMs),
+        latency: new MethodLatency(),
       };
       return [name, (request: unknown, call?: MeshCallOptions) => callUnary(channel, client, request, call)];
     });

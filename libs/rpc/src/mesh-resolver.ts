@@ -13,14 +13,27 @@ export const INSTANCES_ATTRIBUTE = `${experimental.SUBCHANNEL_ARGS_EXCLUDE_KEY_P
 
 const SCHEME = 'zk';
 let port: Resolver | undefined;
+let ownZone: string | undefined;
+
+/** What the mesh should know of this process. */
+export interface MeshResolverOptions {
+  /** Where this process runs: endpoints of the same zone are preferred. @default none is */
+  readonly zone?: string;
+}
 
 /**
  * Lets `zk:///service` targets find their instances through `resolver`. Once a process; a second call replaces the resolver
  * for channels that connect from then on.
  */
-export function registerMeshResolver(resolver: Resolver): void {
+export function registerMeshResolver(resolver: Resolver, options: MeshResolverOptions = {}): void {
   if (!port) experimental.registerResolver(SCHEME, MeshResolver);
   port = resolver;
+  ownZone = options.zone;
+}
+
+/** The resolver in use, and the zone of this process. @internal */
+export function naming(): { readonly resolver: Resolver | undefined; readonly zone: string | undefined } {
+  return { resolver: port, zone: ownZone };
 }
 
 /** @throws TypeError before {@link registerMeshResolver} was called. @internal */
@@ -90,7 +103,8 @@ class MeshResolver {
     const byEndpoint = new Map<string, ServiceInstance>();
     const endpoints: experimental.Endpoint[] = [];
     for (const instance of instances) {
-      if (instance.weight <= 0) continue;
+      // One that drains may have no weight; the balancer decides about it.
+      if (instance.weight <= 0 && instance.state !== 'draining') continue;
       const address = experimental.splitHostPort(instance.address);
       if (address?.port === undefined) {
         experimental.log(logVerbosity.ERROR, `${instance.id}: ${instance.address} is not host:port`);

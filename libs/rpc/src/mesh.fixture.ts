@@ -8,8 +8,14 @@ import type { IncomingCall } from './incoming-call.ts';
 // grpc-js writes what the specs provoke to the console.
 setLogVerbosity(logVerbosity.NONE);
 
-/** The service that the specs serve and call. */
-export const { InventoryServiceDefinition: Inventory } = inventory;
+const { InventoryServiceDefinition } = inventory;
+const { methods } = InventoryServiceDefinition;
+
+/** The service that the specs serve and call: as in the schema, but not idempotent, so that each call is one attempt. */
+export const Inventory = {
+  ...InventoryServiceDefinition,
+  methods: { ...methods, getStock: { ...methods.getStock, options: {} } },
+};
 
 type Listener = (instances: readonly ServiceInstance[]) => void;
 
@@ -97,9 +103,9 @@ export function stockOf(sku: string): inventory.GetStockResponse {
   return inventory.GetStockResponse.create({ stock: { sku } });
 }
 
-/** Waits for what happens elsewhere, at most 3 s. */
-export async function until(condition: () => boolean): Promise<void> {
-  const giveUpAt = Date.now() + 3000;
+/** Waits for what happens elsewhere, at most `timeoutMs`. */
+export async function until(condition: () => boolean, timeoutMs = 3000): Promise<void> {
+  const giveUpAt = Date.now() + timeoutMs;
   while (!condition()) {
     if (Date.now() > giveUpAt) throw new Error(`never became true: ${condition.toString()}`);
     await sleep(5);

@@ -1,4 +1,4 @@
-import { FlashmeshError } from '@flashmesh/core';
+import { FlashmeshError, unavailable } from '@flashmesh/core';
 import {
   SpanKind,
   SpanStatusCode,
@@ -6,8 +6,9 @@ import {
   type TelemetryOptions,
   withSpan,
 } from '@flashmesh/telemetry';
-import { Inventory, stockOf, TestServers } from './mesh.fixture.ts';
+import { FakeNaming, Inventory, stockOf, TestServers } from './mesh.fixture.ts';
 import { closeMeshClients, createMeshClient } from './mesh-client.ts';
+import { registerMeshResolver } from './mesh-resolver.ts';
 
 type Exporter = NonNullable<TelemetryOptions['spanExporter']>;
 type FinishedSpan = Parameters<Exporter['export']>[0][number];
@@ -23,20 +24,7 @@ describe('spans', () => {
   });
 
   it('form one trace over two hops, and a refusal is a fault of the caller’s span only', async () => {
-    const spans: FinishedSpan[] = [];
-    const telemetry = startTelemetry({
-      serviceName: 'test',
-      serviceVersion: '1',
-      instanceId: 'test-1',
-      spanExporter: {
-        export(finished, done) {
-          spans.push(...finished);
-          // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- success, of an SDK that rpc does not depend on
-          done({ code: 0 });
-        },
-        shutdown: () => Promise.resolve(),
-      },
-    });
+    const { spans, telemetry } = record();
     const back = await servers.start(({ sku }) => {
       if (sku === 'bad') throw new FlashmeshError('not_found', 'NO_STOCK', 'never had stock');
       return stockOf(sku);
@@ -69,7 +57,63 @@ describe('spans', () => {
       expect(span.status.code).toBe(fault);
     }
   });
+
+  it('show each further attempt beneath its call, and metrics what went where', async () => {
+    const { spans, telemetry } = record();
+    const bad = await servers.start(() => {
+      throw unavailable('REBUILDING', 'not now');
+    });
+    const good = await servers.start(() => stockOf('s'));
+    const naming = new FakeNaming();
+    registerMeshResolver(naming);
+    naming.say('observed', bad.port, good.port);
+    const client = createMeshClient(Inventory, {
+      target: 'zk:///observed',
+      balancing: { policy: 'round_robin' },
+      methods: { getStock: { idempotent: true } },
+    });
+    for (let i = 0; i < 4; i++) await client.getStock({ sku: 's' });
+    const metrics = await telemetry.metrics();
+    await telemetry.shutdown();
+
+    const retry = spans.find(({ name }) => name === `${NAME} retry`);
+    const call = spans.find((span) => span.spanContext().spanId === retry?.parentSpanContext?.spanId);
+    expect(call).toMatchObject({
+      name: NAME,
+      kind: SpanKind.CLIENT,
+      attributes: { 'flashmesh.rpc.attempts': 2, 'flashmesh.instance': `i-${good.port}` },
+    });
+    expect(retry?.attributes).toMatchObject({
+      'flashmesh.rpc.attempt': 2,
+      'flashmesh.instance': `i-${good.port}`,
+      'rpc.grpc.status_code': 0,
+    });
+    expect(chainBelow(retry, spans).map(({ kind }) => kind)).toEqual([SpanKind.SERVER]);
+    const line = (name: string) => metrics.split('\n').find((line) => line.startsWith(name)) ?? '';
+    expect(line('flashmesh_rpc_calls')).toMatch(/zk:\/\/\/observed.* 4$/);
+    expect(line('flashmesh_rpc_retries')).toMatch(/ [1-4]$/);
+    expect(metrics).toContain(`flashmesh_instance="i-${bad.port}"`);
+  });
 });
+
+/** Telemetry whose finished spans can be looked at. */
+function record() {
+  const spans: FinishedSpan[] = [];
+  const telemetry = startTelemetry({
+    serviceName: 'test',
+    serviceVersion: '1',
+    instanceId: 'test-1',
+    spanExporter: {
+      export(finished, done) {
+        spans.push(...finished);
+        // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- success, of an SDK that rpc does not depend on
+        done({ code: 0 });
+      },
+      shutdown: () => Promise.resolve(),
+    },
+  });
+  return { spans, telemetry };
+}
 
 /** The child of `root`, its child, and so on; every span has one at most. */
 function chainBelow(root: FinishedSpan | undefined, spans: readonly FinishedSpan[]): FinishedSpan[] {

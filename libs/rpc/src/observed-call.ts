@@ -1,6 +1,7 @@
 import { FlashmeshError, systemClock } from '@flashmesh/core';
 import {
   attr,
+  type Attributes,
   context,
   contextFromTraceparent,
   type Histogram,
@@ -37,6 +38,8 @@ const SERVER_FAULTS: ReadonlySet<Status> = new Set([
 export interface ObservedMethod {
   readonly spanName: string;
   readonly attributes: Readonly<Record<string, string>>;
+  /** The attributes with a status code, for metrics: one object for each code, not for each call. */
+  withCode(code: number): Attributes;
 }
 
 /** By OpenTelemetry's conventions for RPC. @internal */
@@ -44,13 +47,16 @@ export function observedMethod(
   definition: ServiceDefinitionLike,
   method: MethodDefinitionLike,
 ): ObservedMethod {
+  const attributes = {
+    [attr.rpcSystem]: 'grpc',
+    [attr.rpcService]: definition.fullName,
+    [attr.rpcMethod]: method.name,
+  };
+  const byCode: Attributes[] = [];
   return {
     spanName: pathOf(definition, method).slice(1),
-    attributes: {
-      [attr.rpcSystem]: 'grpc',
-      [attr.rpcService]: definition.fullName,
-      [attr.rpcMethod]: method.name,
-    },
+    attributes,
+    withCode: (code) => (byCode[code] ??= { ...attributes, [attr.rpcGrpcStatusCode]: code }),
   };
 }
 
@@ -92,6 +98,27 @@ export class ObservedCall {
     return traceparentOf(trace.setSpan(context.active(), this.span));
   }
 
+  /**
+   * The span of an attempt after the first, beneath the call's; the first one is told by the call's own. `undefined` when the call is
+   * not traced.
+   */
+  attempt(kind: 'retry' | 'hedge', number: number): ObservedAttempt | undefined {
+    if (!this.span.isRecording()) return undefined;
+    const span = startSpan(`${this.method.spanName} ${kind}`, {
+      kind: SpanKind.CLIENT,
+      attributes: { ...this.method.attributes, [attr.meshAttempt]: number },
+      parent: trace.setSpan(context.active(), this.span),
+    });
+    return new ObservedAttempt(span);
+  }
+
+  /** Notes how the call was answered: by which instance, with how many attempts. */
+  answered(instance: string | undefined, attempts: number): void {
+    if (!this.span.isRecording()) return;
+    if (instance !== undefined) this.span.setAttribute(attr.instance, instance);
+    if (attempts > 1) this.span.setAttribute(attr.meshAttempts, attempts);
+  }
+
   /** Runs `run` with the span active. */
   run<T>(run: () => T): T {
     return runInSpan(this.span, run);
@@ -100,10 +127,7 @@ export class ObservedCall {
   /** Ends it, with the error that it came to, if any. */
   end(error?: FlashmeshError): void {
     const code = error ? codeOf(error.kind) : Status.OK;
-    this.duration.record(systemClock.monotonic() - this.startedAt, {
-      ...this.method.attributes,
-      [attr.rpcGrpcStatusCode]: code,
-    });
+    this.duration.record(systemClock.monotonic() - this.startedAt, this.method.withCode(code));
     if (this.span.isRecording()) {
       this.span.setAttribute(attr.rpcGrpcStatusCode, code);
       // A hidden error is worth its stack in the trace, which its safe stand-in does not have.
@@ -111,6 +135,26 @@ export class ObservedCall {
         recordError(this.span, error.kind === 'internal' ? (error.cause ?? error) : error);
       }
     }
+    this.span.end();
+  }
+}
+
+/** The span of a retry or a hedge. @internal */
+export class ObservedAttempt {
+  private readonly span: Span;
+
+  constructor(span: Span) {
+    this.span = span;
+  }
+
+  /** What to send so that the far side's span becomes the child of this one. */
+  get traceparent(): string | undefined {
+    return traceparentOf(trace.setSpan(context.active(), this.span));
+  }
+
+  end(code: number, instance: string | undefined): void {
+    this.span.setAttribute(attr.rpcGrpcStatusCode, code);
+    if (instance !== undefined) this.span.setAttribute(attr.instance, instance);
     this.span.end();
   }
 }

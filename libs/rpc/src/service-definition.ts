@@ -16,6 +16,11 @@ export interface MethodDefinitionLike {
   readonly requestStream: boolean;
   readonly responseType: MessageTypeLike;
   readonly responseStream: boolean;
+  /** What the schema says besides. */
+  readonly options?: {
+    /** Set when doing it twice is like doing it once. */
+    readonly idempotencyLevel?: 'IDEMPOTENT' | 'NO_SIDE_EFFECTS';
+  };
 }
 
 /** A service, as the code generator describes it, e.g. `order.OrderServiceDefinition`. */

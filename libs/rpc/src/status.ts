@@ -95,8 +95,10 @@ export function errorFromStatus(status: StatusObject, what: string): FlashmeshEr
 /**
  * A server that is shut down by force cancels its calls, and one that gives a connection up (its ping went unanswered, say) resets
  * their streams, which grpc-js tells as INTERNAL. For the caller both are a lost connection: nobody gave up, nothing failed inside.
+ *
+ * @internal
  */
-function isLostConnection({ code, details }: StatusObject): boolean {
+export function isLostConnection({ code, details }: Pick<StatusObject, 'code' | 'details'>): boolean {
   return (
     code === Status.CANCELLED ||
     (code === Status.INTERNAL && details.startsWith('Received RST_STREAM with code'))

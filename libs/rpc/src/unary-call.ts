@@ -1,10 +1,16 @@
-import { abortError, FlashmeshError, systemClock } from '@flashmesh/core';
-import { type InterceptingListener, Metadata, status as Status, type StatusObject } from '@grpc/grpc-js';
-import { currentCall } from './call-context.ts';
+import { abortError, FlashmeshError, systemClock, type Timer } from '@flashmesh/core';
+import { Metadata, status as Status, type StatusObject } from '@grpc/grpc-js';
+import type { Endpoint } from './balancer/endpoint.ts';
+import { CallAttempt, type AttemptOwner } from './call-attempt.ts';
+import { type CallContext, currentCall } from './call-context.ts';
+import { IncomingCall } from './incoming-call.ts';
 import type { MeshChannel } from './mesh-channel.ts';
+import { ObservedCall, type ObservedMethod, TRACEPARENT_HEADER } from './observed-call.ts';
+import type { MethodLatency } from './retry/method-latency.ts';
+import type { CallPolicy } from './retry/method-policy.ts';
+import { mayRetry, RETRY_HEADER, retryDelayMs } from './retry/retry-decision.ts';
 import { type MethodDefinitionLike, toBuffer } from './service-definition.ts';
 import { errorFromStatus } from './status.ts';
-import { ObservedCall, type ObservedMethod, TRACEPARENT_HEADER } from './observed-call.ts';
 
 /** What one call may ask for. */
 export interface MeshCallOptions {
@@ -14,6 +20,8 @@ export interface MeshCallOptions {
   readonly signal?: AbortSignal;
   /** Headers sent along; names are lower case, values printable ASCII. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** What `ring_hash` goes by, in place of what the method's policy takes from the request. */
+  readonly affinityKey?: string;
 }
 
 /** What is known of a method before any call of it. @internal */
@@ -22,11 +30,13 @@ export interface ClientMethod {
   readonly service: string;
   readonly method: MethodDefinitionLike;
   readonly observed: ObservedMethod;
-  readonly defaultDeadlineMs: number;
+  readonly policy: CallPolicy;
+  readonly latency: MethodLatency;
 }
 
 /** The longest timeout that both sides' timers hold, about 24 days. */
 const MAX_DEADLINE_MS = 2 ** 31 - 1;
+const NONE: readonly Endpoint[] = [];
 
 /**
  * Makes one call. It goes to the channel itself, without grpc-js' client around it: that one's interceptors, emitter and
@@ -41,52 +51,69 @@ export function callUnary(
   options: MeshCallOptions | undefined,
 ): Promise<unknown> {
   return new Promise((resolve, reject) =>
-    new UnaryCall(method, resolve, reject).start(channel, request, options),
+    new UnaryCall(channel, method, resolve, reject).start(request, options),
   );
 }
 
-class UnaryCall implements InterceptingListener {
+/**
+ * One call and its attempts: the first, others in its place when it fails or is late (retries), another beside it when it takes
+ * longer than most (a hedge). What comes first counts.
+ */
+class UnaryCall implements AttemptOwner {
+  private readonly channel: MeshChannel;
   private readonly method: ClientMethod;
   private readonly resolve: (response: unknown) => void;
   private readonly reject: (error: FlashmeshError) => void;
   private readonly observed: ObservedCall;
-  private call: ReturnType<MeshChannel['createCall']> | undefined;
-  private message: Uint8Array | undefined;
+  private bytes: Buffer | undefined;
+  private given: Readonly<Record<string, string>> | undefined;
+  private affinityKey: string | undefined;
   private inherited: AbortSignal | undefined;
   private own: AbortSignal | undefined;
+  private deadline = 0;
+  private maxAttempts = 1;
+  private tryTimeoutMs = Infinity;
+  private launched = 0;
+  /** Attempts under way: rarely more than one. */
+  private live: CallAttempt[] = [];
+  private tried: Endpoint[] | undefined;
+  /** The next thing to do if nothing happens: give an attempt up, send a hedge, make a retry. */
+  private timer: Timer | undefined;
+  private retryPending = false;
+  private lastError: FlashmeshError | undefined;
   private settled = false;
 
   constructor(
+    channel: MeshChannel,
     method: ClientMethod,
     resolve: (response: unknown) => void,
     reject: (error: FlashmeshError) => void,
   ) {
+    this.channel = channel;
     this.method = method;
     this.resolve = resolve;
     this.reject = reject;
     this.observed = ObservedCall.client(method.observed);
   }
 
-  start(channel: MeshChannel, request: unknown, options: MeshCallOptions | undefined): void {
+  start(request: unknown, options: MeshCallOptions | undefined): void {
     try {
       const serving = currentCall();
       this.inherited = serving?.signal;
       this.own = options?.signal;
       if (this.inherited?.aborted) throw abortError(this.inherited);
       if (this.own?.aborted) throw abortError(this.own);
-      const now = systemClock.now();
-      const wanted = Math.min(options?.deadlineMs ?? this.method.defaultDeadlineMs, MAX_DEADLINE_MS);
-      const deadline = serving ? Math.min(now + wanted, serving.deadline) : now + wanted;
-      if (!(deadline > now)) throw this.tooLate('no time is left');
+      this.limit(serving, options?.deadlineMs);
       const { requestType } = this.method.method;
-      const bytes = toBuffer(requestType, requestType.create(request));
-      this.call = channel.createCall(this.method.path, deadline);
+      const message = requestType.create(request);
+      this.bytes = toBuffer(requestType, message);
+      this.given = options?.metadata;
+      this.affinityKey = options?.affinityKey ?? this.method.policy.affinityKey?.(message as never);
       this.inherited?.addEventListener('abort', this);
       this.own?.addEventListener('abort', this);
-      this.call.start(this.headers(options?.metadata), this);
-      this.call.startRead();
-      this.call.sendMessageWithContext({}, bytes);
-      this.call.halfClose();
+      this.channel.totals.calls++;
+      this.channel.budget.deposit();
+      this.launch();
     } catch (error) {
       this.fail(this.refusal(error));
     }
@@ -95,37 +122,171 @@ class UnaryCall implements InterceptingListener {
   /** One of the two signals aborted: the caller hears it now, the far side as soon as the cancellation gets there. */
   handleEvent(event: Event): void {
     this.fail(abortError(event.target as AbortSignal));
-    this.call?.cancelWithStatus(Status.CANCELLED, 'the caller gave up');
   }
 
-  onReceiveMetadata(): void {}
-
-  onReceiveMessage(message: Uint8Array): void {
-    this.message = message;
+  attemptPlaced(attempt: CallAttempt): void {
+    if (this.settled || this.launched >= this.maxAttempts) return;
+    const { hedge } = this.method.policy;
+    const hedgeMs = hedge && this.live.length === 1 ? this.hedgeDelayMs(hedge) : undefined;
+    if (hedgeMs !== undefined && hedgeMs < this.tryTimeoutMs) {
+      this.arm(hedgeMs, () => {
+        this.hedge();
+        if (!this.retryPending) this.arm(this.tryTimeoutMs - hedgeMs, () => this.late(attempt));
+      });
+    } else this.arm(this.tryTimeoutMs, () => this.late(attempt));
   }
 
-  onReceiveStatus(status: StatusObject): void {
+  attemptEnded(attempt: CallAttempt, status: StatusObject): void {
+    const at = this.live.indexOf(attempt);
+    if (at >= 0) this.live.splice(at, 1);
+    attempt.observed?.end(status.code, attempt.endpoint?.info.id);
+    if (this.settled || attempt.abandoned) return;
+    if (status.code === Status.OK) return this.succeed(attempt);
+    const { policy } = this.method;
+    const error = errorFromStatus(status, this.method.service);
+    // An attempt that found no connection says less than the one before it.
+    if (!attempt.endpoint && this.lastError) return this.fail(this.lastError);
+    this.lastError = error;
+    // What never found an endpoint has waited for one, or was told that there is none.
+    const retryable = attempt.endpoint !== undefined && policy.retryOn.has(error.kind);
+    // A hedge or a retry under way may still succeed; an answer about the request itself would only be given again.
+    if (retryable && (this.live.length > 0 || this.retryPending)) return;
+    if (retryable && this.retry(attempt, status)) return;
+    this.fail(error);
+  }
+
+  private limit(serving: CallContext | undefined, deadlineMs: number | undefined): void {
+    const { policy } = this.method;
+    const now = systemClock.now();
+    const wanted = Math.min(deadlineMs ?? policy.deadlineMs, MAX_DEADLINE_MS);
+    this.deadline = serving ? Math.min(now + wanted, serving.deadline) : now + wanted;
+    const leftMs = this.deadline - now;
+    if (!(leftMs > 0)) throw this.tooLate('no time is left');
+    // Chain stop, as in Kitex: what is a retry already is not retried again further down, or three layers make 27 calls.
+    const repeated = serving instanceof IncomingCall && serving.header(RETRY_HEADER) !== undefined;
+    this.maxAttempts = repeated ? 1 : policy.maxAttempts;
+    this.tryTimeoutMs = policy.tryTimeoutMs ?? Math.ceil(leftMs / this.maxAttempts);
+  }
+
+  private launch(isHedge = false): void {
+    this.launched++;
+    const expendable = this.launched < this.maxAttempts;
+    const attempt = new CallAttempt(this, this.launched, this.tried ?? NONE, this.affinityKey, expendable);
+    attempt.isHedge = isHedge;
+    if (this.launched > 1)
+      attempt.observed = this.observed.attempt(isHedge ? 'hedge' : 'retry', this.launched);
+    this.live.push(attempt);
+    const { bytes } = this;
+    attempt.call = this.channel.createCall(this.method.path, this.deadline);
+    attempt.call.start(this.headers(attempt), attempt);
+    attempt.call.startRead();
+    attempt.call.sendMessageWithContext({}, bytes as Buffer);
+    attempt.call.halfClose();
+  }
+
+  /** Another attempt after one that failed. False when there may be none. */
+  private retry(failed: CallAttempt, status: StatusObject): boolean {
+    const leftMs = this.deadline - systemClock.now();
+    this.exclude(failed);
+    const delayMs = retryDelayMs(status.metadata, this.launched, this.canGoElsewhere());
+    if (delayMs === undefined || !this.mayRepeat(leftMs - delayMs)) return false;
+    this.channel.totals.retries++;
+    this.retryPending = true;
+    this.arm(delayMs, () => this.repeat());
+    return true;
+  }
+
+  /** An attempt took its share of the time: its endpoint is blamed now, and if there may be another attempt, it is given up. */
+  private late(attempt: CallAttempt): void {
+    if (this.settled || !this.live.includes(attempt) || !attempt.endpoint) return;
+    attempt.lateCounted = true;
+    this.channel.endpoints.timedOut(attempt.endpoint, attempt.startedMs);
+    this.exclude(attempt);
+    // Where there is nobody else, or no budget, waiting on is the best that can be done.
+    if (!this.canGoElsewhere() || !this.mayRepeat(this.deadline - systemClock.now())) return;
+    this.channel.totals.retries++;
+    this.repeat();
+    this.abandon(attempt, Status.DEADLINE_EXCEEDED, 'the attempt took too long');
+  }
+
+  private hedge(): void {
+    const [first] = this.live;
+    if (this.settled || this.live.length !== 1 || !first?.endpoint) return;
+    this.exclude(first);
+    if (!this.canGoElsewhere() || !this.mayRepeat(this.deadline - systemClock.now())) return;
+    this.channel.totals.hedges++;
+    this.repeat(true);
+  }
+
+  private repeat(isHedge = false): void {
+    this.retryPending = false;
     if (this.settled) return;
-    if (status.code !== Status.OK) return this.fail(errorFromStatus(status, this.method.service));
-    if (!this.message) return this.fail(this.malformed('answered without a message'));
+    try {
+      this.launch(isHedge);
+    } catch (error) {
+      this.fail(this.refusal(error));
+    }
+  }
+
+  /** Whether there may be another attempt that has `leftMs`; takes it out of the budget. */
+  private mayRepeat(leftMs: number): boolean {
+    if (this.launched >= this.maxAttempts) return false;
+    const { latency } = this.method;
+    if (!mayRetry(leftMs, latency.quantile(0.5, systemClock.monotonic()))) return false;
+    if (this.channel.budget.withdraw()) return true;
+    this.channel.totals.budgetExhausted++;
+    return false;
+  }
+
+  private exclude({ endpoint }: CallAttempt): void {
+    if (endpoint && !this.tried?.includes(endpoint)) (this.tried ??= []).push(endpoint);
+  }
+
+  private canGoElsewhere(): boolean {
+    return this.channel.endpoints.hasOther(this.tried ?? NONE);
+  }
+
+  private hedgeDelayMs(hedge: NonNullable<CallPolicy['hedge']>): number | undefined {
+    const usual = this.method.latency.quantile(hedge.percentile, systemClock.monotonic());
+    const delayMs = usual ?? hedge.initialDelayMs;
+    return delayMs === undefined ? undefined : Math.max(delayMs, hedge.minDelayMs);
+  }
+
+  private arm(delayMs: number, then: () => void): void {
+    this.timer?.cancel();
+    // After a pause of this process timers run before the sockets are read: answers that are there already come first.
+    this.timer = systemClock.after(delayMs, () => setImmediate(then));
+  }
+
+  private abandon(attempt: CallAttempt, code: Status, why: string): void {
+    attempt.abandoned = true;
+    attempt.call?.cancelWithStatus(code, why);
+  }
+
+  private headers(attempt: CallAttempt): Metadata {
+    const metadata = new Metadata(attempt);
+    if (this.given) for (const [name, value] of Object.entries(this.given)) metadata.set(name, value);
+    if (attempt.number > 1) metadata.set(RETRY_HEADER, String(attempt.number - 1));
+    const { traceparent } = attempt.observed ?? this.observed;
+    if (traceparent !== undefined) metadata.set(TRACEPARENT_HEADER, traceparent);
+    return metadata;
+  }
+
+  private succeed(attempt: CallAttempt): void {
+    if (!attempt.message) return this.fail(this.malformed('answered without a message'));
     let response: unknown;
     try {
-      response = this.method.method.responseType.decode(this.message);
+      response = this.method.method.responseType.decode(attempt.message);
     } catch (error) {
       return this.fail(this.malformed('sent an answer that cannot be read', error));
     }
     this.settle();
+    const nowMs = systemClock.monotonic();
+    this.method.latency.record(nowMs - attempt.startedMs, nowMs);
+    if (attempt.isHedge) this.channel.totals.hedgesWon++;
+    this.observed.answered(attempt.endpoint?.info.id, this.launched);
     this.observed.end();
     this.resolve(response);
-  }
-
-  private headers(given: Readonly<Record<string, string>> | undefined): Metadata {
-    // Waits for a connection instead of failing while every instance is being reconnected to.
-    const metadata = new Metadata({ waitForReady: true });
-    if (given) for (const [name, value] of Object.entries(given)) metadata.set(name, value);
-    const traceparent = this.observed.traceparent;
-    if (traceparent !== undefined) metadata.set(TRACEPARENT_HEADER, traceparent);
-    return metadata;
   }
 
   private fail(error: FlashmeshError): void {
@@ -135,10 +296,13 @@ class UnaryCall implements InterceptingListener {
     this.reject(error);
   }
 
+  /** Nothing that still runs matters any more. */
   private settle(): void {
     this.settled = true;
+    this.timer?.cancel();
     this.inherited?.removeEventListener('abort', this);
     this.own?.removeEventListener('abort', this);
+    for (const attempt of this.live) this.abandon(attempt, Status.CANCELLED, 'the caller gave up');
   }
 
   private refusal(error: unknown): FlashmeshError {

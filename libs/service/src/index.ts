@@ -4,5 +4,5 @@ export { Health, type Readiness } from './health.ts';
 export type { AdminJob } from './job-records.ts';
 export { LiveSettings, type SettingsDefinition, settingsPath } from './live-settings.ts';
 export { type Member, Members, type MembersOptions } from './members.ts';
-export { runService, type ServiceClient, type ServiceOptions } from './run-service.ts';
+export { runService, serviceClient, type ServiceClient, type ServiceOptions } from './run-service.ts';
 export { InjectClock, InjectEnv, InjectLogger } from './tokens.ts';

@@ -1,10 +1,12 @@
 import 'reflect-metadata';
-import { messageOf, sleep, systemClock } from '@flashmesh/core';
+import { messageOf, sleep, systemClock, within } from '@flashmesh/core';
 import { EventProducer, KafkaConnection, KafkaServer } from '@flashmesh/messaging';
 import { Registry } from '@flashmesh/registry';
 import {
   closeMeshClients,
   MeshClientModule,
+  type MeshClientOptions,
+  type MeshClientRegistration,
   MeshServer,
   registerMeshResolver,
   type ServiceDefinitionLike,
@@ -27,13 +29,19 @@ import { SocketGuard } from './socket-guard.ts';
 import { tokens } from './tokens.ts';
 import { TransportGroup } from './transport-group.ts';
 
-/** A service of the mesh that this one calls. */
-export interface ServiceClient {
-  readonly definition: ServiceDefinitionLike;
+/** A service of the mesh that this one calls; {@link serviceClient} makes one whose methods are checked by the compiler. */
+export interface ServiceClient extends Omit<MeshClientRegistration, 'target'> {
   /** Its name in the registry, e.g. `inventory`. */
   readonly service: string;
-  /** Deadline of a call that names none, in milliseconds. @default 2000 */
-  readonly defaultDeadlineMs?: number;
+}
+
+/** A service that this one calls, with what is special about single methods of it. */
+export function serviceClient<D extends ServiceDefinitionLike>(
+  definition: D,
+  service: string,
+  options: Omit<MeshClientOptions<D>, 'target'> = {},
+): ServiceClient {
+  return { definition, service, ...options } as ServiceClient;
 }
 
 /** What a service is made of. */
@@ -65,8 +73,10 @@ export interface ServiceOptions<S extends z.ZodRawShape> {
   };
 }
 
-/** Callers learn of a withdrawal through a ZooKeeper watch; until then they may still call. */
-const WITHDRAW_PROPAGATION_MS = 250;
+/** Callers learn of a drain through a ZooKeeper watch; until then they may still call. */
+const DRAIN_PROPAGATION_MS = 250;
+/** ZooKeeper out of reach must not hold up a stop. */
+const ANNOUNCE_DRAIN_MS = 1000;
 /** One step of the shutdown takes at most this much longer than the drain. */
 const STEP_GRACE_MS = 2000;
 
@@ -134,7 +144,7 @@ async function start<S extends z.ZodRawShape>(
   health.addDependency('zookeeper', () => dependencies.zookeeper.state.name === 'connected');
   health.addDependency('redis', () => dependencies.redis.status === 'ready');
   health.addDependency('kafka', () => dependencies.consumer.healthy);
-  registerMeshResolver(dependencies.registry);
+  registerMeshResolver(dependencies.registry, { zone: env.ZONE });
   shutdown.push('clients', () => closeMeshClients());
 
   const operations = await startOperations(options, env, logger, shutdown, dependencies.zookeeper);
@@ -172,9 +182,12 @@ async function start<S extends z.ZodRawShape>(
       zone: env.ZONE,
       weight: 1,
     });
+    // The node goes when the registry is closed, after the server: until then whoever reads it knows why calls are refused.
     shutdown.push('announcement', async () => {
-      await announcement.withdraw();
-      await sleep(WITHDRAW_PROPAGATION_MS);
+      await within(announcement.drain(), ANNOUNCE_DRAIN_MS, 'saying that this instance drains').catch(
+        (error: unknown) => logger.warn({ err: error }, 'callers learn of the stop from their connections'),
+      );
+      await sleep(DRAIN_PROPAGATION_MS);
     });
   }
   shutdown.push('readiness', () => {
@@ -205,10 +218,9 @@ function rootModule(
     { provide: KafkaServer, useValue: dependencies.consumer },
     ...operations,
   ];
-  const clients = (options.clients ?? []).map(({ definition, service, defaultDeadlineMs }) => ({
-    definition,
+  const clients = (options.clients ?? []).map(({ service, ...client }) => ({
+    ...client,
     target: `zk:///${service}`,
-    defaultDeadlineMs,
   }));
   class RootModule {}
   return {

@@ -34,6 +34,9 @@ export const attr = {
 
   zookeeperPath: 'flashmesh.zookeeper.path',
   instance: 'flashmesh.instance',
+  meshTarget: 'flashmesh.rpc.target',
+  meshAttempt: 'flashmesh.rpc.attempt',
+  meshAttempts: 'flashmesh.rpc.attempts',
   orderId: 'flashmesh.order.id',
   saleId: 'flashmesh.sale.id',
   sku: 'flashmesh.sku',

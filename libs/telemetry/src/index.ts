@@ -1,6 +1,6 @@
 export { attr } from './attributes.ts';
 export { createLogger, type Logger, type LoggerOptions } from './logger.ts';
-export { counter, gauge, histogram } from './metrics.ts';
+export { counter, gauge, histogram, observedCounter } from './metrics.ts';
 export type { Counter, Gauge, Histogram, InstrumentOptions, Observation } from './metrics.ts';
 export { NestLogger } from './nest-logger.ts';
 export { startTelemetry, type Telemetry, type TelemetryOptions } from './start-telemetry.ts';

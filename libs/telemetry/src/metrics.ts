@@ -4,6 +4,7 @@ import {
   type Meter,
   type MetricOptions,
   metrics,
+  type Observable,
 } from '@opentelemetry/api';
 
 /** Adds up. */
@@ -62,12 +63,21 @@ export function histogram(name: string, options: InstrumentOptions = {}): Histog
 
 /** A gauge that calls `observe` at each export or look (every 10 s or so), so it must be cheap and must not throw. */
 export function gauge(name: string, options: InstrumentOptions, observe: () => Observation): Gauge {
+  return observed((meter) => meter.createObservableGauge(name, options), observe);
+}
+
+/** A counter that is kept elsewhere, in a hot path say: `observe` tells its total, under the same terms as for {@link gauge}. */
+export function observedCounter(name: string, options: InstrumentOptions, observe: () => Observation): Gauge {
+  return observed((meter) => meter.createObservableCounter(name, options), observe);
+}
+
+function observed(create: (meter: Meter) => Observable, observe: () => Observation): Gauge {
   let release: (() => void) | undefined;
   const untrack = track((meter) => {
     release?.();
     release = undefined;
     if (!meter) return;
-    const instrument = meter.createObservableGauge(name, options);
+    const instrument = create(meter);
     const callback: BatchObservableCallback = (result) => {
       const observed = observe();
       if (typeof observed === 'number') return result.observe(instrument, observed);

@@ -13,7 +13,7 @@ import type { ZooKeeper } from './zookeeper.ts';
 export class PersistentNode {
   private readonly zk: ZooKeeper;
   private readonly path: string;
-  private readonly data: Buffer;
+  private data: Buffer;
   private readonly logger: Logger | undefined;
   private readonly reconciler: Reconciler;
   /** Every session that this one has written with: their nodes are its own. */
@@ -22,6 +22,8 @@ export class PersistentNode {
   private placed = false;
   private armed = false;
   private withdrawal: Promise<void> | undefined;
+  /** Waits for the latest {@link PersistentNode.update}. */
+  private updating: PromiseWithResolvers<void> | undefined;
 
   constructor(zk: ZooKeeper, path: string, data: string, logger?: Logger) {
     this.zk = zk;
@@ -56,6 +58,18 @@ export class PersistentNode {
   }
 
   /**
+   * Changes what the node holds from now on. Resolves when it is written, or when it no longer matters: the node was withdrawn, or
+   * another process has it. While ZooKeeper is out of reach it waits.
+   */
+  update(data: string): Promise<void> {
+    if (this.withdrawal) return Promise.resolve();
+    this.data = Buffer.from(data);
+    this.updating ??= Promise.withResolvers<void>();
+    this.reconciler.poke();
+    return this.updating.promise;
+  }
+
+  /**
    * Takes the node out, at once. When ZooKeeper is out of reach the node goes with its session.
    *
    * @throws ZooKeeperError when it is unknown whether the node is gone.
@@ -68,6 +82,7 @@ export class PersistentNode {
   private async remove(): Promise<void> {
     await this.reconciler.stop();
     this.first.resolve();
+    this.updated();
     if (this.zk.state.name === 'closed') return;
     const stat = await this.zk.exists(this.path);
     if (!stat || !this.sessions.has(stat.ephemeralOwner)) return;
@@ -83,16 +98,24 @@ export class PersistentNode {
       const stat = await this.look(signal);
       if (!stat) await this.create();
       else if (stat.ephemeralOwner === this.zk.sessionId) {
+        const wanted = this.data;
         const { data } = await this.zk.get(this.path, { signal });
-        if (!data.equals(this.data)) await this.zk.set(this.path, this.data);
+        if (!data.equals(wanted)) await this.zk.set(this.path, wanted);
         this.placed = true;
+        // Changed meanwhile: the next run, planned by `update`, writes that.
+        if (wanted === this.data) this.updated();
         return this.first.resolve();
       } else if (this.placed && !this.sessions.has(stat.ephemeralOwner)) {
         this.logger?.warn({ path: this.path }, 'another process has this node: left alone');
-        return;
+        return this.updated();
       } else await this.replace();
       if (signal.aborted) return;
     }
+  }
+
+  private updated(): void {
+    this.updating?.resolve();
+    this.updating = undefined;
   }
 
   /** Reads the node's stat, and makes sure that a watch waits for its next change. */

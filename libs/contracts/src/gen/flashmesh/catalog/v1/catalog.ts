@@ -1201,7 +1201,7 @@ export const CatalogServiceDefinition = {
       requestStream: false,
       responseType: GetProductResponse as typeof GetProductResponse,
       responseStream: false,
-      options: {},
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
     /** ListProducts returns every product, ordered by SKU. */
     listProducts: {
@@ -1210,7 +1210,7 @@ export const CatalogServiceDefinition = {
       requestStream: false,
       responseType: ListProductsResponse as typeof ListProductsResponse,
       responseStream: false,
-      options: {},
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
     /** GetSale returns one sale; NOT_FOUND when the id is unknown. */
     getSale: {
@@ -1219,7 +1219,7 @@ export const CatalogServiceDefinition = {
       requestStream: false,
       responseType: GetSaleResponse as typeof GetSaleResponse,
       responseStream: false,
-      options: {},
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
     /** ListSales returns every sale, newest first. */
     listSales: {
@@ -1228,7 +1228,7 @@ export const CatalogServiceDefinition = {
       requestStream: false,
       responseType: ListSalesResponse as typeof ListSalesResponse,
       responseStream: false,
-      options: {},
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
     /**
      * OpenSale creates the sale and its products, seeds the stock once per sale and SKU, and opens the doors when every live

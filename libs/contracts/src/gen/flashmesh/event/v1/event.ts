@@ -236,7 +236,7 @@ export const IngestDefinition = {
       requestStream: false,
       responseType: Reply as typeof Reply,
       responseStream: false,
-      options: {},
+      options: { idempotencyLevel: "IDEMPOTENT" },
     },
   },
 } as const;

@@ -2183,7 +2183,7 @@ export const InventoryServiceDefinition = {
       requestStream: false,
       responseType: CheckAdmissionResponse as typeof CheckAdmissionResponse,
       responseStream: false,
-      options: {},
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
     /** GetStock returns the stock of a SKU; NOT_FOUND when it never had any. */
     getStock: {
@@ -2192,7 +2192,7 @@ export const InventoryServiceDefinition = {
       requestStream: false,
       responseType: GetStockResponse as typeof GetStockResponse,
       responseStream: false,
-      options: {},
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
     /** Restock appends a Restock command, once per `restock_id`, and answers after the append is durable. */
     restock: {
@@ -2201,7 +2201,7 @@ export const InventoryServiceDefinition = {
       requestStream: false,
       responseType: RestockResponse as typeof RestockResponse,
       responseStream: false,
-      options: {},
+      options: { idempotencyLevel: "IDEMPOTENT" },
     },
     /**
      * FenceSale appends a Fence command for each SKU and answers after all are durable: no Restock of the sale with an older
@@ -2213,7 +2213,7 @@ export const InventoryServiceDefinition = {
       requestStream: false,
       responseType: FenceSaleResponse as typeof FenceSaleResponse,
       responseStream: false,
-      options: {},
+      options: { idempotencyLevel: "IDEMPOTENT" },
     },
   },
 } as const;

@@ -1149,7 +1149,7 @@ export const OrderServiceDefinition = {
       requestStream: false,
       responseType: PlaceOrderResponse as typeof PlaceOrderResponse,
       responseStream: false,
-      options: {},
+      options: { idempotencyLevel: "IDEMPOTENT" },
     },
     /**
      * GetOrder returns an order to its buyer: NOT_FOUND when unknown, PERMISSION_DENIED for another buyer, UNAVAILABLE
@@ -1161,7 +1161,7 @@ export const OrderServiceDefinition = {
       requestStream: false,
       responseType: GetOrderResponse as typeof GetOrderResponse,
       responseStream: false,
-      options: {},
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
   },
 } as const;

@@ -583,7 +583,7 @@ export const PaymentServiceDefinition = {
       requestStream: false,
       responseType: ChargeResponse as typeof ChargeResponse,
       responseStream: false,
-      options: {},
+      options: { idempotencyLevel: "IDEMPOTENT" },
     },
     /**
      * Void makes sure that no money of the order is kept: a charge is refunded, a charge that has not happened never will.
@@ -595,7 +595,7 @@ export const PaymentServiceDefinition = {
       requestStream: false,
       responseType: VoidResponse as typeof VoidResponse,
       responseStream: false,
-      options: {},
+      options: { idempotencyLevel: "IDEMPOTENT" },
     },
   },
 } as const;

@@ -1,0 +1,26 @@
+import { status as Status } from '@grpc/grpc-js';
+import type { Outcome } from './balancer/breaker.ts';
+import { isLostConnection } from './status.ts';
+
+const OUTCOMES: ReadonlyMap<number, Outcome> = new Map([
+  [Status.OK, 'success'],
+  [Status.UNAVAILABLE, 'failure'],
+  [Status.UNKNOWN, 'failure'],
+  [Status.INTERNAL, 'failure'],
+  [Status.DATA_LOSS, 'failure'],
+  [Status.DEADLINE_EXCEEDED, 'timeout'],
+  [Status.RESOURCE_EXHAUSTED, 'overload'],
+]);
+
+/**
+ * What a status says about the endpoint that it came from. PERMISSION_DENIED, which Linkerd counts as a failure, is the caller's
+ * affair here, as are all other answers about the request.
+ *
+ * @param abandoned the caller had given the attempt up.
+ * @internal
+ */
+export function outcomeOf(code: Status, details: string, abandoned: boolean): Outcome {
+  const outcome = OUTCOMES.get(code);
+  if (outcome) return outcome;
+  return !abandoned && isLostConnection({ code, details }) ? 'failure' : 'neutral';
+}

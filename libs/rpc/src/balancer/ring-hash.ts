@@ -1,0 +1,79 @@
+import { murmur2 } from '@flashmesh/core';
+import type { Endpoint } from './endpoint.ts';
+import type { PickContext, PickRequest, Policy, PolicyFactory } from './policy.ts';
+
+/** Points on the ring of an endpoint of average weight (Dubbo's number of virtual nodes). */
+const POINTS = 160;
+const MAX_POINTS_EACH = 1600;
+
+/**
+ * Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam 2016): a key goes to the first endpoint clockwise that
+ * is available and has less than `bound` times the average number of calls under way. When endpoints come or go, few keys move.
+ * Calls without a key go by `fallback`.
+ */
+class RingHash implements Policy {
+  readonly zonal = false;
+  private readonly bound: number;
+  private readonly fallback: Policy;
+  private hashes = new Uint32Array(0);
+  private owners: Endpoint[] = [];
+
+  constructor(bound: number, fallback: Policy) {
+    this.bound = bound;
+    this.fallback = fallback;
+  }
+
+  update(all: readonly Endpoint[]): void {
+    const mean = all.reduce((sum, { info }) => sum + info.weight, 0) / Math.max(all.length, 1);
+    const points: { hash: number; endpoint: Endpoint }[] = [];
+    for (const endpoint of all) {
+      const count = Math.min(
+        Math.max(Math.round((POINTS * endpoint.info.weight) / mean), 1),
+        MAX_POINTS_EACH,
+      );
+      for (let i = 0; i < count; i++) {
+        points.push({ hash: murmur2(Buffer.from(`${endpoint.info.key}#${i}`)), endpoint });
+      }
+    }
+    points.sort((a, b) => a.hash - b.hash || (a.endpoint.info.key < b.endpoint.info.key ? -1 : 1));
+    this.hashes = Uint32Array.from(points, ({ hash }) => hash);
+    this.owners = points.map(({ endpoint }) => endpoint);
+  }
+
+  choose(candidates: readonly Endpoint[], request: PickRequest, context: PickContext): Endpoint {
+    const { affinityKey } = request;
+    if (affinityKey === undefined) return this.fallback.choose(candidates, request, context);
+    let inFlight = 1;
+    for (const endpoint of candidates) inFlight += endpoint.inFlight;
+    const limit = Math.ceil((this.bound * inFlight) / candidates.length);
+    let at = this.search(murmur2(Buffer.from(affinityKey)));
+    let first: Endpoint | undefined;
+    for (let steps = 0; steps < this.owners.length; steps++) {
+      const endpoint = this.owners[at] as Endpoint;
+      if (candidates.includes(endpoint)) {
+        if (endpoint.inFlight < limit) return endpoint;
+        first ??= endpoint;
+      }
+      at = at + 1 === this.owners.length ? 0 : at + 1;
+    }
+    return first ?? this.fallback.choose(candidates, request, context);
+  }
+
+  /** The first point at or after the hash. */
+  private search(hash: number): number {
+    let low = 0;
+    let high = this.hashes.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.hashes[middle] as number) < hash) low = middle + 1;
+      else high = middle;
+    }
+    return low === this.hashes.length ? 0 : low;
+  }
+}
+
+/** @see RingHash */
+export const ringHash =
+  (fallback: PolicyFactory): PolicyFactory =>
+  (config, random) =>
+    new RingHash(config.boundedLoad, fallback(config, random));

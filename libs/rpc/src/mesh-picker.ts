@@ -1,0 +1,84 @@
+import { experimental, Metadata, status as Status } from '@grpc/grpc-js';
+import type { Endpoint } from './balancer/endpoint.ts';
+import type { EndpointSet } from './balancer/endpoint-set.ts';
+import type { PickRequest } from './balancer/policy.ts';
+import { outcomeOf } from './balancer-outcome.ts';
+import { CallAttempt } from './call-attempt.ts';
+
+type PickResult = experimental.PickResult;
+type Subchannel = experimental.SubchannelInterface;
+
+/** A call that was made past our own layer: nothing is known of it. */
+const ANONYMOUS: PickRequest = { affinityKey: undefined, tried: [], expendable: false };
+
+/** Asks the set where a call should go, and tells it what became of the call. @internal */
+export class MeshPicker implements experimental.Picker {
+  private readonly endpoints: EndpointSet;
+  private readonly subchannels: ReadonlyMap<Endpoint, Subchannel>;
+
+  constructor(endpoints: EndpointSet, subchannels: ReadonlyMap<Endpoint, Subchannel>) {
+    this.endpoints = endpoints;
+    this.subchannels = subchannels;
+  }
+
+  pick({ metadata }: experimental.PickArgs): PickResult {
+    const options = metadata.getOptions();
+    const attempt = options instanceof CallAttempt ? options : undefined;
+    const endpoint = this.endpoints.pick(attempt ?? ANONYMOUS);
+    if (!endpoint) return overloaded();
+    const subchannel = this.subchannels.get(endpoint);
+    // Its connection went in this very moment; the next picker is on its way.
+    if (!subchannel) return QUEUE;
+    return new Placement(this.endpoints, endpoint, attempt, subchannel);
+  }
+}
+
+/** grpc-js calls these two apart from the object, hence no methods; and it may pick again without calling either. */
+class Placement implements PickResult {
+  readonly pickResultType = experimental.PickResultType.COMPLETE;
+  readonly status = null;
+  readonly subchannel: Subchannel;
+  readonly onCallStarted: () => void;
+  readonly onCallEnded: (code: Status, details: string) => void;
+
+  constructor(
+    endpoints: EndpointSet,
+    endpoint: Endpoint,
+    attempt: CallAttempt | undefined,
+    subchannel: Subchannel,
+  ) {
+    this.subchannel = subchannel;
+    let startedMs = 0;
+    this.onCallStarted = () => {
+      startedMs = endpoints.started(endpoint);
+      attempt?.placed(endpoint, startedMs);
+    };
+    this.onCallEnded = (code, details) => {
+      const outcome = outcomeOf(code, details, attempt?.abandoned ?? false);
+      endpoints.ended(endpoint, startedMs, outcome, attempt?.lateCounted);
+    };
+  }
+}
+
+const QUEUE: PickResult = {
+  pickResultType: experimental.PickResultType.QUEUE,
+  subchannel: null,
+  status: null,
+  onCallStarted: null,
+  onCallEnded: null,
+};
+
+/** Never retried, by grpc-js or by us: there is no endpoint that could take the call. */
+function overloaded(): PickResult {
+  return {
+    pickResultType: experimental.PickResultType.DROP,
+    subchannel: null,
+    status: {
+      code: Status.RESOURCE_EXHAUSTED,
+      details: 'every endpoint has its maximum of calls under way',
+      metadata: new Metadata(),
+    },
+    onCallStarted: null,
+    onCallEnded: null,
+  };
+}
