@@ -1,5 +1,6 @@
 import { FlashmeshError } from '@flashmesh/core';
 import type { Metadata } from '@grpc/grpc-js';
+import type { ServiceIdentity } from './identity/service-naming.ts';
 import { type CallContext, remainingUntil } from './call-context.ts';
 
 /** A call that this server answers; what a handler receives as its second argument. */
@@ -7,16 +8,19 @@ export class IncomingCall implements CallContext {
   /** e.g. `/flashmesh.order.v1.OrderService/PlaceOrder`. */
   readonly path: string;
   readonly deadline: number;
+  /** Who makes the call, proven by a certificate; `undefined` in plain text. */
+  readonly caller: ServiceIdentity | undefined;
   private readonly metadata: Metadata;
   private abortReason: FlashmeshError | undefined;
   /** Made when somebody asks for the signal: most handlers never do. */
   private controller: AbortController | undefined;
 
   /** @internal */
-  constructor(path: string, deadline: number, metadata: Metadata) {
+  constructor(path: string, deadline: number, metadata: Metadata, caller?: ServiceIdentity) {
     this.path = path;
     this.deadline = deadline;
     this.metadata = metadata;
+    this.caller = caller;
   }
 
   get signal(): AbortSignal {

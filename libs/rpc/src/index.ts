@@ -1,5 +1,13 @@
 export type { CallContext } from './call-context.ts';
 export { callWithin, currentCall, runWithCall } from './call-context.ts';
+export type { MethodRule, Priority, ServiceRules } from './guard/rules.ts';
+export { ANYONE, defineRules } from './guard/rules.ts';
+export { isLoopback } from './identity/loopback.ts';
+export type { MeshSecurity } from './identity/mesh-security.ts';
+export { useMeshSecurity } from './identity/mesh-security.ts';
+export type { MeshTlsOptions } from './identity/mesh-tls.ts';
+export { MeshTls } from './identity/mesh-tls.ts';
+export type { ServiceIdentity } from './identity/service-naming.ts';
 export type { IncomingCall } from './incoming-call.ts';
 export type { MeshClient, MeshClientOptions } from './mesh-client.ts';
 export { closeMeshClients, createMeshClient } from './mesh-client.ts';

@@ -1,5 +1,6 @@
 import { unavailable } from '@flashmesh/core';
-import { Channel, type ChannelOptions, credentials } from '@grpc/grpc-js';
+import { Channel, type ChannelOptions } from '@grpc/grpc-js';
+import { channelSecurity } from './identity/mesh-security.ts';
 import { requireMeshResolver } from './mesh-resolver.ts';
 
 /**
@@ -58,7 +59,8 @@ export class MeshChannel {
   private connect(): Channel {
     if (this.closed) throw unavailable('CLIENT_CLOSED', 'this process is stopping');
     if (this.target.startsWith('zk:')) requireMeshResolver();
-    return new Channel(this.target, credentials.createInsecure(), { ...CHANNEL_OPTIONS, ...this.options });
+    const { credentials, options } = channelSecurity(this.target);
+    return new Channel(this.target, credentials, { ...CHANNEL_OPTIONS, ...options, ...this.options });
   }
 
   private close(): void {

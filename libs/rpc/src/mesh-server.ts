@@ -1,13 +1,11 @@
-import { FlashmeshError, unavailable } from '@flashmesh/core';
+import { type Clock, FlashmeshError, systemClock, unavailable } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
-import {
-  type ChannelOptions,
-  Server as GrpcServer,
-  ServerCredentials,
-  type ServiceDefinition,
-} from '@grpc/grpc-js';
+import { type ChannelOptions, Server as GrpcServer, type ServiceDefinition } from '@grpc/grpc-js';
 import { type CustomTransportStrategy, type MessageHandler, Server, Transport } from '@nestjs/microservices';
+import { CallGuard } from './guard/call-guard.ts';
+import type { ServiceRules } from './guard/rules.ts';
 import { HealthService } from './health-service.ts';
+import { type MeshSecurity, serverCredentials } from './identity/mesh-security.ts';
 import { type MethodDefinitionLike, pathOf, type ServiceDefinitionLike } from './service-definition.ts';
 import { observedMethod } from './observed-call.ts';
 import { type UnaryExchange, unaryHandler, type WrappedHandler } from './unary-handler.ts';
@@ -20,10 +18,15 @@ export interface MeshServerOptions {
   /** 0 takes any free port; see {@link MeshServer.port}. */
   readonly port: number;
   readonly logger: Logger;
+  /** @default 'loopback' */
+  readonly security?: MeshSecurity;
+  /** Who may call what, under TLS: without a rule for a method, nobody may. In plain text nobody is asked. */
+  readonly rules?: readonly ServiceRules[];
   /** How long `close()` lets running calls finish, in milliseconds. @default 5000 */
   readonly drainMs?: number;
   /** grpc-js options on top of ours. */
   readonly channelOptions?: ChannelOptions;
+  readonly clock?: Clock;
 }
 
 const SERVER_OPTIONS: ChannelOptions = {
@@ -31,6 +34,12 @@ const SERVER_OPTIONS: ChannelOptions = {
   // Connections of callers that vanished without a word are found and dropped.
   'grpc.keepalive_time_ms': 20_000,
   'grpc.keepalive_timeout_ms': 5_000,
+};
+
+/** Certificates count when a connection is made: callers connect anew this often, and prove afresh who they are. */
+const TLS_OPTIONS: ChannelOptions = {
+  'grpc.max_connection_age_ms': 600_000,
+  'grpc.max_connection_age_grace_ms': 60_000,
 };
 
 const DEFAULT_DRAIN_MS = 5000;
@@ -56,6 +65,7 @@ export class MeshServer extends Server implements CustomTransportStrategy {
   private readonly options: MeshServerOptions;
   private readonly server: GrpcServer;
   private readonly health: HealthService;
+  private readonly security: MeshSecurity;
   private readonly active = new Set<UnaryExchange>();
   private boundPort = 0;
   private draining: Promise<void> | undefined;
@@ -63,7 +73,20 @@ export class MeshServer extends Server implements CustomTransportStrategy {
   constructor(options: MeshServerOptions) {
     super();
     this.options = options;
-    this.server = new GrpcServer({ ...SERVER_OPTIONS, ...options.channelOptions });
+    this.security = options.security ?? 'loopback';
+    const tls = typeof this.security === 'string' ? undefined : this.security;
+    const guard = new CallGuard({
+      naming: tls?.naming,
+      rules: options.rules ?? [],
+      logger: options.logger,
+      clock: options.clock ?? systemClock,
+    });
+    this.server = new GrpcServer({
+      ...SERVER_OPTIONS,
+      ...(tls && TLS_OPTIONS),
+      ...options.channelOptions,
+      interceptors: [guard.interceptor],
+    });
     this.health = new HealthService(options.services.map((service) => service.fullName));
   }
 
@@ -173,11 +196,12 @@ export class MeshServer extends Server implements CustomTransportStrategy {
     return undefined;
   }
 
-  private bind(): Promise<number> {
+  private async bind(): Promise<number> {
     const { host, port } = this.options;
+    const credentials = serverCredentials(this.security, host);
     const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
     return new Promise((resolve, reject) => {
-      this.server.bindAsync(address, ServerCredentials.createInsecure(), (cause, bound) => {
+      this.server.bindAsync(address, credentials, (cause, bound) => {
         if (!cause) return resolve(bound);
         return reject(
           new FlashmeshError('internal', 'CANNOT_LISTEN', `cannot listen on ${address}`, { cause }),

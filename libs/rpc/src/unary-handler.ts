@@ -3,6 +3,7 @@ import type { Logger } from '@flashmesh/telemetry';
 import { type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
 import { isObservable, type Observable } from 'rxjs';
 import { runWithCall } from './call-context.ts';
+import { callerOf } from './guard/guarded-call.ts';
 import { IncomingCall } from './incoming-call.ts';
 import { type MethodDefinitionLike, toBuffer } from './service-definition.ts';
 import { statusFromError } from './status.ts';
@@ -40,8 +41,13 @@ export class UnaryExchange {
   constructor(served: ServedMethod, call: ServerUnaryCall<unknown, Buffer>, respond: sendUnaryData<Buffer>) {
     this.served = served;
     this.respond = respond;
-    this.incoming = new IncomingCall(served.path, Number(call.getDeadline()), call.metadata);
-    this.observed = ObservedCall.server(served.observed, this.incoming.header(TRACEPARENT_HEADER));
+    const caller = callerOf(call);
+    this.incoming = new IncomingCall(served.path, Number(call.getDeadline()), call.metadata, caller);
+    this.observed = ObservedCall.server(
+      served.observed,
+      this.incoming.header(TRACEPARENT_HEADER),
+      caller?.id,
+    );
     // grpc-js says so for a call that was answered as well.
     call.on('cancelled', () => {
       if (!this.answered) this.abandon(this.incoming.whyGone());
@@ -77,7 +83,11 @@ export class UnaryExchange {
   private failed(thrown: unknown): void {
     const error = thrown instanceof FlashmeshError ? thrown : hidden(thrown);
     if (error.kind === 'internal' && !loggedByNest(thrown)) {
-      this.served.logger.error({ err: error, method: this.served.path }, 'a call failed unexpectedly');
+      const caller = this.incoming.caller?.id;
+      this.served.logger.error(
+        { err: error, method: this.served.path, caller },
+        'a call failed unexpectedly',
+      );
     }
     if (this.finish(error)) this.respond(statusFromError(error));
   }
