@@ -10,12 +10,14 @@ import { RequestDrain } from './http/drain.ts';
 import { GatewayAdapter } from './http/gateway-adapter.ts';
 import { openApiDocument } from './http/openapi.ts';
 import { traceRequests } from './http/tracing.ts';
+import { ingestRules } from './ingest/ingest-rules.ts';
 
 await runService({
   name: 'gateway',
   env: gatewayEnv,
   module: GatewayModule,
   services: [event.IngestDefinition],
+  rules: [ingestRules],
   clients: [
     { definition: order.OrderServiceDefinition, service: 'order' },
     { definition: catalog.CatalogServiceDefinition, service: 'catalog' },

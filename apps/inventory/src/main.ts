@@ -1,5 +1,6 @@
 import { inventory } from '@flashmesh/contracts';
 import { runService } from '@flashmesh/service';
+import { inventoryRules } from './inventory-rules.ts';
 import { inventoryEnv } from './env.ts';
 import { InventoryModule } from './inventory.module.ts';
 
@@ -8,4 +9,5 @@ await runService({
   env: inventoryEnv,
   module: InventoryModule,
   services: [inventory.InventoryServiceDefinition],
+  rules: [inventoryRules],
 });

@@ -1,5 +1,6 @@
 import { payment } from '@flashmesh/contracts';
 import { runService } from '@flashmesh/service';
+import { paymentRules } from './payment-rules.ts';
 import { paymentEnv } from './env.ts';
 import { PaymentModule } from './payment.module.ts';
 
@@ -8,4 +9,5 @@ await runService({
   env: paymentEnv,
   module: PaymentModule,
   services: [payment.PaymentServiceDefinition],
+  rules: [paymentRules],
 });

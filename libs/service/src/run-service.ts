@@ -5,9 +5,13 @@ import { Registry } from '@flashmesh/registry';
 import {
   closeMeshClients,
   MeshClientModule,
+  type MeshSecurity,
   MeshServer,
+  MeshTls,
   registerMeshResolver,
   type ServiceDefinitionLike,
+  type ServiceRules,
+  useMeshSecurity,
 } from '@flashmesh/rpc';
 import { createLogger, type Logger, NestLogger, startTelemetry } from '@flashmesh/telemetry';
 import { ZooKeeper } from '@flashmesh/zookeeper';
@@ -45,6 +49,8 @@ export interface ServiceOptions<S extends z.ZodRawShape> {
   readonly consumerPaceMs?: number;
   /** gRPC services it serves. */
   readonly services?: readonly ServiceDefinitionLike[];
+  /** Who may call them, and what is shed first; under TLS nobody may call a method without a rule. */
+  readonly rules?: readonly ServiceRules[];
   /** gRPC services it calls. */
   readonly clients?: readonly ServiceClient[];
   /** The REST side, where it has one. */
@@ -125,11 +131,20 @@ async function start<S extends z.ZodRawShape>(
   health.addDependency('zookeeper', () => dependencies.zookeeper.state.name === 'connected');
   health.addDependency('redis', () => dependencies.redis.status === 'ready');
   health.addDependency('kafka', () => dependencies.consumer.healthy);
+  const security = meshSecurity(options.name, env, logger, shutdown);
+  useMeshSecurity(security);
   registerMeshResolver(dependencies.registry);
   shutdown.push('clients', () => closeMeshClients());
 
   const calls = options.services?.length
-    ? new MeshServer({ services: [...options.services], host: bindHost, port: env.GRPC_PORT, logger })
+    ? new MeshServer({
+        services: options.services,
+        rules: options.rules,
+        host: bindHost,
+        port: env.GRPC_PORT,
+        security,
+        logger,
+      })
     : undefined;
   const strategy = new TransportGroup(calls, dependencies.consumer, env.DRAIN_TIMEOUT_MS);
   const root = rootModule(options, env, logger, health, dependencies);
@@ -166,6 +181,15 @@ async function start<S extends z.ZodRawShape>(
   shutdown.push('readiness', () => {
     started = false;
   });
+}
+
+/** @throws Error naming the file or the identity that is wrong: a service that nobody would believe does not start. */
+function meshSecurity(name: string, env: BaseEnv, logger: Logger, shutdown: ShutdownStack): MeshSecurity {
+  if (!env.meshTls) return env.meshPlaintext ? 'plaintext' : 'loopback';
+  const tls = new MeshTls({ ...env.meshTls, logger });
+  shutdown.push('certificates', () => tls.close());
+  tls.requireOwn(name);
+  return tls;
 }
 
 /** The service's module, with what it needs from the platform provided globally. */
