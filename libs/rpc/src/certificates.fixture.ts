@@ -66,8 +66,8 @@ export class TestAuthority {
     );
     const signature = sign('sha256', body, this.keys.privateKey);
     const certificate = sequence(body, algorithm, der(0x03, Buffer.concat([Buffer.from([0]), signature])));
-    const lines = certificate.toString('base64').replaceAll(/.{64}/g, '$&\n');
-    return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
+    const lines = certificate.toString('base64').match(/.{1,64}/g) ?? [];
+    return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
   }
 }
 

@@ -9,6 +9,7 @@ export type { MeshTlsOptions } from './identity/mesh-tls.ts';
 export { MeshTls } from './identity/mesh-tls.ts';
 export type { ServiceIdentity } from './identity/service-naming.ts';
 export type { IncomingCall } from './incoming-call.ts';
+export type { OverloadOptions, OverloadSnapshot } from './overload/admission-control.ts';
 export type { MeshClient, MeshClientOptions } from './mesh-client.ts';
 export { closeMeshClients, createMeshClient } from './mesh-client.ts';
 export type { MeshClientRegistration } from './mesh-client.module.ts';
@@ -16,6 +17,8 @@ export { clientToken, InjectClient, MeshClientModule } from './mesh-client.modul
 export { registerMeshResolver } from './mesh-resolver.ts';
 export type { MeshServerOptions } from './mesh-server.ts';
 export { MeshServer } from './mesh-server.ts';
+export type { MeshStreams, Requests } from './mesh-streams.ts';
+export { createMeshStreams } from './mesh-streams.ts';
 export { Rpc } from './rpc.decorator.ts';
 export type {
   MessageTypeLike,

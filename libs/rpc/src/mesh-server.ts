@@ -1,14 +1,27 @@
 import { type Clock, FlashmeshError, systemClock, unavailable } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
-import { type ChannelOptions, Server as GrpcServer, type ServiceDefinition } from '@grpc/grpc-js';
+import {
+  type ChannelOptions,
+  Server as GrpcServer,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import { type CustomTransportStrategy, type MessageHandler, Server, Transport } from '@nestjs/microservices';
 import { CallGuard } from './guard/call-guard.ts';
-import type { ServiceRules } from './guard/rules.ts';
+import { prioritiesOf, type ServiceRules } from './guard/rules.ts';
 import { HealthService } from './health-service.ts';
+import {
+  AdmissionControl,
+  type OverloadOptions,
+  type OverloadSnapshot,
+} from './overload/admission-control.ts';
 import { type MeshSecurity, serverCredentials } from './identity/mesh-security.ts';
 import { type MethodDefinitionLike, pathOf, type ServiceDefinitionLike } from './service-definition.ts';
 import { observedMethod } from './observed-call.ts';
-import { type UnaryExchange, unaryHandler, type WrappedHandler } from './unary-handler.ts';
+import { pause, settledWithin, untilQuiet } from './quiet.ts';
+import type { Exchange, ServedMethod, WrappedHandler } from './exchange.ts';
+import { bidiHandler, serverStreamHandler } from './stream-handler.ts';
+import { clientStreamHandler, unaryHandler } from './unary-handler.ts';
 
 /** What a server serves, and where. */
 export interface MeshServerOptions {
@@ -22,6 +35,8 @@ export interface MeshServerOptions {
   readonly security?: MeshSecurity;
   /** Who may call what, under TLS: without a rule for a method, nobody may. In plain text nobody is asked. */
   readonly rules?: readonly ServiceRules[];
+  /** When calls are refused because there are too many; `false` lets every call in. @default the defaults of its options */
+  readonly overload?: OverloadOptions | false;
   /** How long `close()` lets running calls finish, in milliseconds. @default 5000 */
   readonly drainMs?: number;
   /** grpc-js options on top of ours. */
@@ -43,6 +58,10 @@ const TLS_OPTIONS: ChannelOptions = {
 };
 
 const DEFAULT_DRAIN_MS = 5000;
+/** Callers have left when none of them called for this long... */
+const QUIET_MS = 250;
+/** ...and calls that were sent before a connection's goodbye was read arrive within this. */
+const GOODBYE_MS = 100;
 /** Answers that were given when the drain ran out may still leave within this time. */
 const FLUSH_MS = 200;
 
@@ -66,7 +85,9 @@ export class MeshServer extends Server implements CustomTransportStrategy {
   private readonly server: GrpcServer;
   private readonly health: HealthService;
   private readonly security: MeshSecurity;
-  private readonly active = new Set<UnaryExchange>();
+  private readonly guard: CallGuard;
+  private readonly control: AdmissionControl | undefined;
+  private readonly active = new Set<Exchange>();
   private boundPort = 0;
   private draining: Promise<void> | undefined;
 
@@ -75,17 +96,16 @@ export class MeshServer extends Server implements CustomTransportStrategy {
     this.options = options;
     this.security = options.security ?? 'loopback';
     const tls = typeof this.security === 'string' ? undefined : this.security;
-    const guard = new CallGuard({
-      naming: tls?.naming,
-      rules: options.rules ?? [],
-      logger: options.logger,
-      clock: options.clock ?? systemClock,
-    });
+    const { rules = [], logger, clock = systemClock, overload = {} } = options;
+    this.control = overload
+      ? new AdmissionControl({ ...overload, priorities: prioritiesOf(rules), clock, logger })
+      : undefined;
+    this.guard = new CallGuard({ naming: tls?.naming, rules, control: this.control, logger, clock });
     this.server = new GrpcServer({
       ...SERVER_OPTIONS,
       ...(tls && TLS_OPTIONS),
       ...options.channelOptions,
-      interceptors: [guard.interceptor],
+      interceptors: [this.guard.interceptor],
     });
     this.health = new HealthService(options.services.map((service) => service.fullName));
   }
@@ -98,6 +118,11 @@ export class MeshServer extends Server implements CustomTransportStrategy {
   /** Calls that wait for their answer. */
   get activeCalls(): number {
     return this.active.size;
+  }
+
+  /** How many calls it lets in, and how many it refused; `undefined` when it lets every call in. */
+  get overload(): OverloadSnapshot | undefined {
+    return this.control?.snapshot;
   }
 
   override addHandler(pattern: unknown, handler: MessageHandler): void {
@@ -118,9 +143,11 @@ export class MeshServer extends Server implements CustomTransportStrategy {
   }
 
   /**
-   * Stops: health says NOT_SERVING, new calls are refused, running ones may finish within `ms`; those that do not are
-   * answered UNAVAILABLE (`SHUTTING_DOWN`) and their signals abort. Resolves when every connection is closed. The first call
-   * decides; it never rejects.
+   * Stops without failing a call, when naming has been told before. Health says NOT_SERVING, and calls are served until none has
+   * come for 250 ms: callers need time to hear of it, more when they are busy. Half of `ms` is the most for that. Then each
+   * connection is asked to call elsewhere, and closed when its calls are done; those that are not done within `ms` are answered
+   * UNAVAILABLE (`SHUTTING_DOWN`) and their signals abort. Resolves when every connection is closed. The first call decides;
+   * it never rejects.
    */
   drain(ms: number): Promise<void> {
     this.draining ??= this.stop(ms);
@@ -156,7 +183,7 @@ export class MeshServer extends Server implements CustomTransportStrategy {
 
   private addService(definition: ServiceDefinitionLike, unused: Set<string>): void {
     const methods: Record<string, ServiceDefinition[string]> = {};
-    const implementation: Record<string, ReturnType<typeof unaryHandler>> = {};
+    const implementation: UntypedServiceImplementation = {};
     for (const [name, method] of Object.entries(definition.methods)) {
       const handler = this.takeHandler(definition, method, unused);
       const path = pathOf(definition, method);
@@ -164,11 +191,8 @@ export class MeshServer extends Server implements CustomTransportStrategy {
         this.options.logger.warn({ method: path }, 'a method without a handler: callers get UNIMPLEMENTED');
         continue;
       }
-      if (method.requestStream || method.responseStream) {
-        throw new TypeError(`${path} streams, which a mesh server does not serve`);
-      }
       methods[name] = wireMethod(path, method);
-      implementation[name] = unaryHandler({
+      implementation[name] = handlerOf({
         path,
         method,
         handler,
@@ -211,11 +235,16 @@ export class MeshServer extends Server implements CustomTransportStrategy {
   }
 
   private async stop(ms: number): Promise<void> {
+    const { clock = systemClock, logger } = this.options;
+    const endAt = clock.monotonic() + ms;
     this.setServing(false);
+    await untilQuiet(() => this.guard.arrivals, Math.min(QUIET_MS, ms / 4), ms / 2);
+    this.guard.sessions.sayGoodbye();
+    await pause(Math.min(GOODBYE_MS, ms / 4));
     this.health.end();
     const closed = new Promise<true>((resolve) => this.server.tryShutdown(() => resolve(true)));
-    if (await settledWithin(closed, ms)) return;
-    this.options.logger.warn({ calls: this.active.size, ms }, 'the drain ran out: running calls are refused');
+    if (await settledWithin(closed, endAt - clock.monotonic())) return;
+    logger.warn({ calls: this.active.size, ms }, 'the drain ran out: running calls are refused');
     const reason = unavailable('SHUTTING_DOWN', 'the server is stopping');
     for (const exchange of this.active) exchange.refuse(reason);
     if (!(await settledWithin(closed, FLUSH_MS))) this.server.forceShutdown();
@@ -230,26 +259,21 @@ function isGrpcPattern(pattern: unknown): pattern is GrpcPattern {
   return typeof pattern === 'object' && pattern !== null && 'service' in pattern && 'rpc' in pattern;
 }
 
+function handlerOf(served: ServedMethod): UntypedServiceImplementation[string] {
+  const { requestStream, responseStream } = served.method;
+  if (responseStream) return requestStream ? bidiHandler(served) : serverStreamHandler(served);
+  return requestStream ? clientStreamHandler(served) : unaryHandler(served);
+}
+
 function wireMethod(path: string, method: MethodDefinitionLike): ServiceDefinition[string] {
   return {
     path,
-    requestStream: false,
-    responseStream: false,
+    requestStream: method.requestStream,
+    responseStream: method.responseStream,
     requestSerialize: (bytes: Buffer) => bytes,
     requestDeserialize: (bytes: Buffer) => method.requestType.decode(bytes),
     // The handler's exchange has made the bytes already.
     responseSerialize: (bytes: Buffer) => bytes,
     responseDeserialize: (bytes: Buffer) => bytes,
   };
-}
-
-function settledWithin(settled: Promise<true>, ms: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    // Keeps the process alive, unlike the clock's timers: the end of a drain is what it lives for.
-    const timer = setTimeout(() => resolve(false), ms);
-    void settled.then(() => {
-      clearTimeout(timer);
-      resolve(true);
-    });
-  });
 }

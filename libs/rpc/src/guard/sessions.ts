@@ -1,7 +1,10 @@
-import type { ServerHttp2Session } from 'node:http2';
+import { constants, type ServerHttp2Session } from 'node:http2';
 import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
 import { judgePeer, NO_CERTIFICATE, type Peer } from '../identity/peer.ts';
 import type { ServiceNaming } from '../identity/service-naming.ts';
+
+/** The highest number that a stream can have. */
+const LAST_STREAM = 2 ** 31 - 1;
 
 /**
  * The connections that have made calls, and who is behind each. grpc-js asks a socket for its certificate anew at every call,
@@ -29,8 +32,14 @@ export class Sessions {
     return peer;
   }
 
-  get open(): ReadonlySet<ServerHttp2Session> {
-    return new Set(this.peers.keys());
+  /**
+   * Asks every caller to make its next calls elsewhere: a GOAWAY that names no last call, so those that are on their way are
+   * still taken. The one that names it comes with the shutdown, when they have had time to arrive (RFC 9113, 6.8).
+   */
+  sayGoodbye(): void {
+    for (const session of this.peers.keys()) {
+      if (!session.closed && !session.destroyed) session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM);
+    }
   }
 }
 
