@@ -1,7 +1,10 @@
+export type { BuiltInService } from './built-in-service.ts';
 export type { CallContext } from './call-context.ts';
 export { callWithin, currentCall, runWithCall } from './call-context.ts';
 export type { MethodRule, Priority, ServiceRules } from './guard/rules.ts';
 export { ANYONE, defineRules } from './guard/rules.ts';
+export type { EndpointView, IntrospectionSources, TargetView } from './introspection.ts';
+export { introspection } from './introspection.ts';
 export { isLoopback } from './identity/loopback.ts';
 export type { MeshSecurity } from './identity/mesh-security.ts';
 export { useMeshSecurity } from './identity/mesh-security.ts';
@@ -19,6 +22,7 @@ export type { MeshServerOptions } from './mesh-server.ts';
 export { MeshServer } from './mesh-server.ts';
 export type { MeshStreams, Requests } from './mesh-streams.ts';
 export { createMeshStreams } from './mesh-streams.ts';
+export { reflection } from './reflection.ts';
 export { Rpc } from './rpc.decorator.ts';
 export type {
   MessageTypeLike,

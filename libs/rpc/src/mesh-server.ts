@@ -7,6 +7,7 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { type CustomTransportStrategy, type MessageHandler, Server, Transport } from '@nestjs/microservices';
+import type { BuiltInService } from './built-in-service.ts';
 import { CallGuard } from './guard/call-guard.ts';
 import { prioritiesOf, type ServiceRules } from './guard/rules.ts';
 import { HealthService } from './health-service.ts';
@@ -26,6 +27,8 @@ import { clientStreamHandler, unaryHandler } from './unary-handler.ts';
 /** What a server serves, and where. */
 export interface MeshServerOptions {
   readonly services: readonly ServiceDefinitionLike[];
+  /** What is served beside them without a controller, e.g. `reflection(..)`. */
+  readonly builtIn?: readonly BuiltInService[];
   /** The address to listen on, e.g. `127.0.0.1` or `::`. */
   readonly host: string;
   /** 0 takes any free port; see {@link MeshServer.port}. */
@@ -96,7 +99,8 @@ export class MeshServer extends Server implements CustomTransportStrategy {
     this.options = options;
     this.security = options.security ?? 'loopback';
     const tls = typeof this.security === 'string' ? undefined : this.security;
-    const { rules = [], logger, clock = systemClock, overload = {} } = options;
+    const { logger, clock = systemClock, overload = {}, builtIn = [] } = options;
+    const rules = [...(options.rules ?? []), ...builtIn.map((service) => service.rules)];
     this.control = overload
       ? new AdmissionControl({ ...overload, priorities: prioritiesOf(rules), clock, logger })
       : undefined;
@@ -150,7 +154,7 @@ export class MeshServer extends Server implements CustomTransportStrategy {
    * it never rejects.
    */
   drain(ms: number): Promise<void> {
-    this.draining ??= this.stop(ms);
+    this.draining ??= this.stop(ms).finally(() => this.control?.close());
     return this.draining;
   }
 
@@ -171,6 +175,9 @@ export class MeshServer extends Server implements CustomTransportStrategy {
   private async start(): Promise<void> {
     const unused = new Set(this.messageHandlers.keys());
     for (const definition of this.options.services) this.addService(definition, unused);
+    for (const { definition, handlers } of this.options.builtIn ?? []) {
+      this.register(definition, ({ name }) => handlers[name]);
+    }
     if (unused.size > 0) {
       throw new TypeError(
         `no definition for the handlers of ${[...unused].join(', ')}: list it under \`services\``,
@@ -182,10 +189,17 @@ export class MeshServer extends Server implements CustomTransportStrategy {
   }
 
   private addService(definition: ServiceDefinitionLike, unused: Set<string>): void {
+    this.register(definition, (method) => this.takeHandler(definition, method, unused));
+  }
+
+  private register(
+    definition: ServiceDefinitionLike,
+    handlerFor: (method: MethodDefinitionLike) => WrappedHandler | undefined,
+  ): void {
     const methods: Record<string, ServiceDefinition[string]> = {};
     const implementation: UntypedServiceImplementation = {};
     for (const [name, method] of Object.entries(definition.methods)) {
-      const handler = this.takeHandler(definition, method, unused);
+      const handler = handlerFor(method);
       const path = pathOf(definition, method);
       if (!handler) {
         this.options.logger.warn({ method: path }, 'a method without a handler: callers get UNIMPLEMENTED');

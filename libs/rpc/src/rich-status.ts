@@ -1,5 +1,6 @@
-import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { FlashmeshError } from '@flashmesh/core';
+import { firstBytes, firstString, readFields } from './wire.ts';
 
 /**
  * Rich errors as every gRPC library reads them: a `google.rpc.Status` in the trailer `grpc-status-details-bin`, with details of
@@ -55,11 +56,11 @@ export function encodeStatusDetails(code: number, error: FlashmeshError): Buffer
 export function decodeStatusDetails(bytes: Uint8Array): StatusDetails | undefined {
   const found: { reason?: string; field?: string; retryAfterMs?: number } = {};
   try {
-    read(bytes, (status, number) => {
+    readFields(bytes, (status, number) => {
       if (number !== 3) return false;
       const { type, value } = decodeAny(status.bytes());
-      if (type === 'ErrorInfo') found.reason = firstString(value, 1);
-      if (type === 'BadRequest') found.field ??= firstString(firstBytes(value, 1), 1);
+      if (type === 'ErrorInfo') found.reason = firstString(value, 1) || undefined;
+      if (type === 'BadRequest') found.field ??= firstString(firstBytes(value, 1), 1) || undefined;
       if (type === 'RetryInfo') found.retryAfterMs = decodeDuration(firstBytes(value, 1));
       return true;
     });
@@ -78,17 +79,8 @@ function detail(writer: BinaryWriter, type: string, write: (value: BinaryWriter)
   any.join();
 }
 
-/** Calls `take` for each field until it says that it has taken it, and skips those that it leaves. */
-function read(bytes: Uint8Array, take: (reader: BinaryReader, field: number) => boolean): void {
-  const reader = new BinaryReader(bytes);
-  while (reader.pos < reader.len) {
-    const [field, type] = reader.tag();
-    if (!take(reader, field)) reader.skip(type);
-  }
-}
-
 function decodeAny(bytes: Uint8Array): { readonly type: string; readonly value: Uint8Array } {
-  const name = firstString(bytes, 1) ?? '';
+  const name = firstString(bytes, 1);
   return {
     type: name.startsWith(TYPE_PREFIX) ? name.slice(TYPE_PREFIX.length) : '',
     value: firstBytes(bytes, 2),
@@ -97,26 +89,11 @@ function decodeAny(bytes: Uint8Array): { readonly type: string; readonly value: 
 
 function decodeDuration(bytes: Uint8Array): number {
   let ms = 0;
-  read(bytes, (reader, field) => {
+  readFields(bytes, (reader, field) => {
     if (field === 1) ms += Number(reader.int64()) * 1000;
     else if (field === 2) ms += reader.int32() / 1e6;
     else return false;
     return true;
   });
   return ms;
-}
-
-function firstBytes(bytes: Uint8Array, wanted: number): Uint8Array {
-  let found: Uint8Array | undefined;
-  read(bytes, (reader, field) => {
-    if (field !== wanted || found) return false;
-    found = reader.bytes();
-    return true;
-  });
-  return found ?? new Uint8Array();
-}
-
-function firstString(bytes: Uint8Array, wanted: number): string | undefined {
-  const text = Buffer.from(firstBytes(bytes, wanted)).toString();
-  return text === '' ? undefined : text;
 }

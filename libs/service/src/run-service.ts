@@ -1,13 +1,16 @@
 import 'reflect-metadata';
+import { fileDescriptors } from '@flashmesh/contracts';
 import { messageOf, sleep, systemClock } from '@flashmesh/core';
 import { EventProducer, KafkaConnection, KafkaServer } from '@flashmesh/messaging';
 import { Registry } from '@flashmesh/registry';
 import {
   closeMeshClients,
+  introspection,
   MeshClientModule,
   type MeshSecurity,
   MeshServer,
   MeshTls,
+  reflection,
   registerMeshResolver,
   type ServiceDefinitionLike,
   type ServiceRules,
@@ -136,10 +139,19 @@ async function start<S extends z.ZodRawShape>(
   registerMeshResolver(dependencies.registry);
   shutdown.push('clients', () => closeMeshClients());
 
-  const calls = options.services?.length
+  const { services = [] } = options;
+  const calls: MeshServer | undefined = services.length
     ? new MeshServer({
-        services: options.services,
+        services,
+        builtIn: [
+          introspection({ load: () => calls?.overload }),
+          ...reflection(
+            fileDescriptors,
+            services.map(({ fullName }) => fullName),
+          ),
+        ],
         rules: options.rules,
+        overload: { toleratedMs: env.GRPC_TOLERATED_MS },
         host: bindHost,
         port: env.GRPC_PORT,
         security,

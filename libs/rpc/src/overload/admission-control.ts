@@ -1,5 +1,5 @@
 import { type Clock, withDefaults } from '@flashmesh/core';
-import { counter, type Logger } from '@flashmesh/telemetry';
+import { counter, gauge, type Gauge, type Logger } from '@flashmesh/telemetry';
 import { status as Status } from '@grpc/grpc-js';
 import type { Priority } from '../guard/rules.ts';
 import { EventLoop, type LoopSignal } from './event-loop.ts';
@@ -59,6 +59,7 @@ export class AdmissionControl {
   private readonly priorities: ReadonlyMap<string, Priority>;
   private readonly clock: Clock;
   private readonly logger: Logger;
+  private readonly gauges: readonly Gauge[];
   private underWay = 0;
   private refused = 0;
   private saidAt = Number.NEGATIVE_INFINITY;
@@ -75,6 +76,15 @@ export class AdmissionControl {
     this.priorities = priorities;
     this.clock = clock;
     this.logger = logger;
+    this.gauges = [
+      gauge('rpc.server.limit', { description: 'Calls that may be under way' }, () => this.limit.value),
+      gauge('rpc.server.under_way', { description: 'Calls that are' }, () => this.underWay),
+    ];
+  }
+
+  /** Is asked for figures no more. */
+  close(): void {
+    for (const one of this.gauges) one.stop();
   }
 
   get snapshot(): OverloadSnapshot {
