@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { Inventory, listening, LogLines } from '../mesh.fixture.ts';
 import { MeshServer } from '../mesh-server.ts';
+import type { MeshSecurity } from './mesh-security.ts';
 import { isLoopback, LoopbackCredentials } from './loopback.ts';
 
 describe('plain text', () => {
@@ -27,10 +28,17 @@ describe('plain text', () => {
   });
 
   it('is not served where others can call unless it was asked for', async () => {
+    const servers: MeshServer[] = [];
+    const serve = (security?: MeshSecurity) => {
+      servers.push(new MeshServer({ ...options, security }));
+      return listening(servers.at(-1) as MeshServer);
+    };
     const options = { services: [Inventory], host: '0.0.0.0', port: 0, logger: new LogLines().logger };
-    await expect(listening(new MeshServer(options))).rejects.toThrow(RangeError);
-    const open = new MeshServer({ ...options, security: 'plaintext' });
-    await listening(open);
-    await open.drain(0);
+    try {
+      await expect(serve()).rejects.toThrow(RangeError);
+      await serve('plaintext');
+    } finally {
+      await Promise.all(servers.map((server) => server.drain(0)));
+    }
   });
 });
