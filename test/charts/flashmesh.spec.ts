@@ -1,3 +1,8 @@
+import { X509Certificate } from 'node:crypto';
+import { catalogRules } from '../../apps/catalog/src/catalog-rules.ts';
+import { inventoryRules } from '../../apps/inventory/src/inventory-rules.ts';
+import { orderRules } from '../../apps/order/src/order-rules.ts';
+import { paymentRules } from '../../apps/payment/src/payment-rules.ts';
 import { find, type Manifest, podTemplates, refusal, render } from './support.ts';
 
 const apps = ['gateway', 'catalog', 'order', 'inventory', 'payment', 'fulfillment', 'notification'];
@@ -136,6 +141,20 @@ describe('the flashmesh chart', () => {
       }
     });
 
+    it('admit the same callers as the apps themselves do', () => {
+      const objects = render(chart);
+      const rules = {
+        catalog: catalogRules,
+        inventory: inventoryRules,
+        order: orderRules,
+        payment: paymentRules,
+      };
+      for (const [app, { methods }] of Object.entries(rules)) {
+        const callers = new Set([...methods.values()].flatMap((rule) => rule.callers));
+        expect([...callers].toSorted()).toEqual(callersOf(objects, app, 50051).toSorted());
+      }
+    });
+
     it('deny everything else, both ways', () => {
       const objects = render(chart);
       for (const app of apps) {
@@ -194,12 +213,43 @@ describe('the flashmesh chart', () => {
       const mounts: string[] = container(objects, 'order').volumeMounts.map(
         ({ mountPath }: Manifest) => mountPath,
       );
-      expect(files).toHaveLength(7);
+      expect(files).toHaveLength(10);
       for (const [, file] of files) expect(mounts).toContain(file.slice(0, file.lastIndexOf('/')));
       for (const { spec } of podTemplates(objects)) {
         for (const { env: list } of spec.containers) {
           expect((list ?? []).filter(({ name }: Manifest) => name.endsWith('PASSWORD'))).toEqual([]);
         }
+      }
+    });
+
+    it('says how the apps know each other, and says plain text only when it is off', () => {
+      for (const [values, domain] of [
+        [secure, 'cluster.local'],
+        [{ ...secure, clusterDomain: 'example.internal' }, 'example.internal'],
+      ] as const) {
+        const objects = render(chart, { values });
+        expect(env(objects)).toMatchObject({
+          GRPC_CERT_FILE: '/etc/flashmesh/identity/tls.crt',
+          GRPC_IDENTITY: `spiffe://${domain}/ns/shop/sa/flashmesh-{service}`,
+        });
+        expect(env(objects)).not.toHaveProperty('GRPC_PLAINTEXT');
+      }
+      expect(env(render(chart))).toMatchObject({ GRPC_PLAINTEXT: 'true' });
+      expect(env(render(chart))).not.toHaveProperty('GRPC_IDENTITY');
+    });
+
+    it('self-signed: a certificate names its app as GRPC_IDENTITY does, in the form of DNS', () => {
+      const objects = render(chart, { values: secure });
+      const naming = env(objects)['GRPC_IDENTITY'] ?? '';
+      for (const app of apps) {
+        const { data } = find(objects, 'Secret', `flashmesh-${app}-tls`);
+        const [cert, ca] = ['tls.crt', 'ca.crt'].map((key) => Buffer.from(data[key], 'base64'));
+        const leaf = new X509Certificate(cert as Buffer);
+        expect(leaf.verify(new X509Certificate(ca as Buffer).publicKey)).toBe(true);
+        const name = naming
+          .replace('{service}', app)
+          .replace(/^spiffe:\/\/(.+)\/ns\/(.+)\/sa\/(.+)$/, '$3.$2.svc.$1');
+        expect(leaf.subjectAltName).toContain(`DNS:${name}`);
       }
     });
 
@@ -223,7 +273,7 @@ describe('the flashmesh chart', () => {
       expect(objects.filter(({ kind }) => kind === 'Secret')).toEqual([]);
       const { volumes } = deployment(objects, 'order').spec.template.spec;
       expect(volumes.find(({ name }: Manifest) => name === 'identity').secret.secretName).toBe(
-        'flashmesh-tls',
+        'shop-order-tls',
       );
     });
   });
@@ -259,6 +309,11 @@ describe('the flashmesh chart', () => {
       'existing without a secret',
       { security: { mode: 'existing' } },
       /security.tls.existingSecret is needed/,
+    ],
+    [
+      'existing with one secret for all',
+      { security: { mode: 'existing', tls: { existingSecret: 'shop-tls' } } },
+      /security.tls.existingSecret must have {app} in it, not "shop-tls"/,
     ],
     ['cert-manager without an issuer', { security: { mode: 'cert-manager' } }, /issuerRef.name is needed/],
     [

@@ -2,9 +2,11 @@
 
 usage: client.py STUBS CATALOG ORDER INVENTORY PAYMENT INGEST [SALE SKU]      (addresses as host:port)
 
-Calls every service, checks what comes back, prints one line a check, exits with 1 when one fails.
+Calls every service, checks what comes back, prints one line a check, exits with 1 when one fails. Under TLS: GRPC_CA_FILE,
+GRPC_CERT_FILE and GRPC_KEY_FILE, with a certificate that the services' rules let in.
 """
 
+import os
 import sys
 import time
 import uuid
@@ -14,6 +16,8 @@ sale_id, sku = (sys.argv[7:9] + ["demo", "phone"])[:2] if len(sys.argv) > 7 else
 sys.path.insert(0, stubs)
 
 import grpc  # noqa: E402
+from google.rpc import error_details_pb2  # noqa: E402
+from grpc_status import rpc_status  # noqa: E402
 from flashmesh.catalog.v1 import catalog_pb2, catalog_pb2_grpc  # noqa: E402
 from flashmesh.event.v1 import event_pb2, event_pb2_grpc  # noqa: E402
 from flashmesh.inventory.v1 import inventory_pb2, inventory_pb2_grpc  # noqa: E402
@@ -29,20 +33,44 @@ def check(what, ok, detail=""):
     print(("ok   " if ok else "FAIL ") + what + (f": {detail}" if detail else ""))
 
 
-def code_of(call):
+def error_of(call):
     try:
         call()
     except grpc.RpcError as error:
-        return error.code()
-    return grpc.StatusCode.OK
+        return error
+    return None
+
+
+def code_of(call):
+    error = error_of(call)
+    return error.code() if error else grpc.StatusCode.OK
+
+
+def details_of(error):
+    """The details of a google.rpc.Status, by the name of their type."""
+    kinds = {"ErrorInfo": error_details_pb2.ErrorInfo, "BadRequest": error_details_pb2.BadRequest}
+    found = {}
+    for packed in rpc_status.from_call(error).details:
+        kind = packed.TypeName().rsplit(".", 1)[1]
+        if kind in kinds:
+            found[kind] = kinds[kind]()
+            packed.Unpack(found[kind])
+    return found
+
+
+def channel_to(address):
+    names = ("GRPC_CA_FILE", "GRPC_KEY_FILE", "GRPC_CERT_FILE")
+    if names[0] not in os.environ:
+        return grpc.insecure_channel(address)
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(*(open(os.environ[n], "rb").read() for n in names)))
 
 
 DEADLINE = 10
-catalog = catalog_pb2_grpc.CatalogServiceStub(grpc.insecure_channel(catalog_at))
-order = order_pb2_grpc.OrderServiceStub(grpc.insecure_channel(order_at))
-inventory = inventory_pb2_grpc.InventoryServiceStub(grpc.insecure_channel(inventory_at))
-payment = payment_pb2_grpc.PaymentServiceStub(grpc.insecure_channel(payment_at))
-ingest = event_pb2_grpc.IngestStub(grpc.insecure_channel(ingest_at))
+catalog = catalog_pb2_grpc.CatalogServiceStub(channel_to(catalog_at))
+order = order_pb2_grpc.OrderServiceStub(channel_to(order_at))
+inventory = inventory_pb2_grpc.InventoryServiceStub(channel_to(inventory_at))
+payment = payment_pb2_grpc.PaymentServiceStub(channel_to(payment_at))
+ingest = event_pb2_grpc.IngestStub(channel_to(ingest_at))
 
 sale = catalog.GetSale(catalog_pb2.GetSaleRequest(sale_id=sale_id), timeout=DEADLINE).sale
 check("catalog.GetSale", sale.id == sale_id and any(item.sku == sku for item in sale.items), sale.name)
@@ -72,8 +100,11 @@ foreign = code_of(
 check("order.GetOrder by another buyer", foreign == grpc.StatusCode.PERMISSION_DENIED, foreign)
 request.quantity = 0
 request.idempotency_key = key + "-zero"
-refused = code_of(lambda: order.PlaceOrder(request, timeout=DEADLINE))
-check("order.PlaceOrder of nothing", refused == grpc.StatusCode.INVALID_ARGUMENT, refused)
+refused = error_of(lambda: order.PlaceOrder(request, timeout=DEADLINE))
+check("order.PlaceOrder of nothing", refused.code() == grpc.StatusCode.INVALID_ARGUMENT, refused.code())
+details = details_of(refused)
+fields = [violation.field for violation in details["BadRequest"].field_violations]
+check("order.PlaceOrder of nothing says why", fields == ["quantity"] and details["ErrorInfo"].reason, fields)
 
 charge = payment_pb2.ChargeRequest(
     order_id=placed.order.id,

@@ -4,10 +4,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 venv=.local/python stubs=.local/python/stubs
-if [ ! -f "$venv/ready" ]; then
+if ! cmp -s test/contract/requirements.txt "$venv/ready"; then
   python3 -m venv "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check -r test/contract/requirements.txt
-  touch "$venv/ready"
+  cp test/contract/requirements.txt "$venv/ready"
 fi
 rm -rf "$stubs" && mkdir -p "$stubs"
 find proto -name '*.proto' -print0 | xargs -0 "$venv/bin/python" -m grpc_tools.protoc -I proto --python_out="$stubs" --grpc_python_out="$stubs"

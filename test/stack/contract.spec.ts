@@ -25,6 +25,6 @@ const hasPython = spawnSync('python3', ['-c', 'import venv, ensurepip']).status 
     const { stdout } = await run(script, [sale.saleId, sale.sku], { env });
     const lines = stdout.trim().split('\n');
     expect(lines.filter((line) => !line.startsWith('ok'))).toEqual([]);
-    expect(lines).toHaveLength(11);
+    expect(lines).toHaveLength(12);
   });
 });

@@ -10,6 +10,7 @@ import { RequestDrain } from './http/drain.ts';
 import { GatewayAdapter } from './http/gateway-adapter.ts';
 import { openApiDocument } from './http/openapi.ts';
 import { traceRequests } from './http/tracing.ts';
+import { ingestRules } from './ingest/ingest-rules.ts';
 
 await runService({
   name: 'gateway',
@@ -18,6 +19,7 @@ await runService({
   module: GatewayModule,
   observesMembers: true,
   services: [event.IngestDefinition],
+  rules: [ingestRules],
   clients: [
     { definition: order.OrderServiceDefinition, service: 'order' },
     serviceClient(catalog.CatalogServiceDefinition, 'catalog', {

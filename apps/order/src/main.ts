@@ -1,6 +1,7 @@
 import { catalog, inventory, order, payment } from '@flashmesh/contracts';
 import { runService, serviceClient } from '@flashmesh/service';
 import { orderEnv, orderSettings } from './env.ts';
+import { orderRules } from './order-rules.ts';
 import { OrderModule } from './order.module.ts';
 import { OrderStore } from './store/order-store.ts';
 
@@ -11,6 +12,7 @@ await runService({
   module: OrderModule,
   jobs: (app) => ({ rebuild: (signal) => app.get(OrderStore).renew(signal) }),
   services: [order.OrderServiceDefinition],
+  rules: [orderRules],
   clients: [
     serviceClient(catalog.CatalogServiceDefinition, 'catalog', {
       // A product's calls go to the replica that has it in its near cache.

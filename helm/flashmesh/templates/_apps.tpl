@@ -50,6 +50,16 @@ KAFKA_PASSWORD_FILE: /etc/flashmesh/kafka-auth/password
 {{- end }}
 {{- end -}}
 
+{{/* Who an app is to the others: dict root, name (of its Service and account). */}}
+{{- define "flashmesh.spiffeId" -}}
+{{- printf "spiffe://%s/ns/%s/sa/%s" .root.Values.clusterDomain .root.Release.Namespace .name -}}
+{{- end -}}
+
+{{/* The Secret with an app's certificate: dict root, app (from flashmesh.apps), component (its name in the mesh). */}}
+{{- define "flashmesh.identitySecret" -}}
+{{- include "common.tlsSecretName" (dict "root" .root "name" (printf "%s-tls" .app.name)) | replace "{app}" .component -}}
+{{- end -}}
+
 {{/* The environment of every app, as a map. */}}
 {{- define "flashmesh.env" -}}
 {{- $secure := eq (include "common.secure" .) "true" -}}
@@ -64,6 +74,14 @@ DRAIN_TIMEOUT_MS: {{ .Values.drainTimeoutMs | int | quote }}
 START_TIMEOUT_MS: '90000'
 # One arena of glibc's allocator: nobody here allocates in parallel.
 MALLOC_ARENA_MAX: '1'
+{{- if $secure }}
+GRPC_CERT_FILE: /etc/flashmesh/identity/tls.crt
+GRPC_KEY_FILE: /etc/flashmesh/identity/tls.key
+GRPC_CA_FILE: /etc/flashmesh/identity/ca.crt
+GRPC_IDENTITY: {{ include "flashmesh.spiffeId" (dict "root" . "name" (printf "%s-{service}" (include "common.fullname" .))) }}
+{{- else }}
+GRPC_PLAINTEXT: 'true'
+{{- end }}
 ZOOKEEPER: {{ include "flashmesh.zookeeperServers" . }}
 ZOOKEEPER_SESSION_TIMEOUT_MS: {{ .Values.zookeeper.sessionTimeoutMs | int | quote }}
 KAFKA_BROKERS: {{ .Values.kafka.brokers }}

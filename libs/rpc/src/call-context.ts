@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { systemClock } from '@flashmesh/core';
+import type { ServiceIdentity } from './identity/service-naming.ts';
 
 /** What a call that is being served hands on to the calls it makes. */
 export interface CallContext {
@@ -7,6 +8,8 @@ export interface CallContext {
   readonly deadline: number;
   /** Aborts when the caller gave up, its deadline passed, or this server stops; never after the call was answered. */
   readonly signal: AbortSignal;
+  /** Who makes the call, proven by a certificate; `undefined` in plain text, and for work that did not come as a call. */
+  readonly caller?: ServiceIdentity | undefined;
   /** Milliseconds until the deadline, 0 when it has passed. */
   remainingMs(): number;
 }

@@ -1,7 +1,8 @@
 import { unavailable } from '@flashmesh/core';
-import { Channel, type ChannelOptions, credentials } from '@grpc/grpc-js';
+import { Channel, type ChannelOptions } from '@grpc/grpc-js';
 import { balancerConfig, type BalancingOptions, type BreakerOptions } from './balancer/balancer-options.ts';
 import { EndpointSet } from './balancer/endpoint-set.ts';
+import { channelSecurity } from './identity/mesh-security.ts';
 import { ENDPOINTS_OPTION, meshServiceConfig } from './mesh-balancer.ts';
 import { naming, requireMeshResolver } from './mesh-resolver.ts';
 import { RetryBudget, type RetryBudgetOptions } from './retry/retry-budget.ts';
@@ -84,8 +85,10 @@ export class MeshChannel {
   private connect(): Channel {
     if (this.closed) throw unavailable('CLIENT_CLOSED', 'this process is stopping');
     if (this.target.startsWith('zk:')) requireMeshResolver();
-    return new Channel(this.target, credentials.createInsecure(), {
+    const { credentials, options } = channelSecurity(this.target);
+    return new Channel(this.target, credentials, {
       ...CHANNEL_OPTIONS,
+      ...options,
       'grpc.service_config': this.serviceConfig,
       [ENDPOINTS_OPTION]: this.endpoints,
       ...this.options.channelOptions,

@@ -212,23 +212,41 @@ describe('two hops', () => {
 });
 
 describe('a drain', () => {
-  it('lets a running call finish and takes no new ones', async () => {
+  const asNewCaller = (server: MeshServer) =>
+    createMeshClient(Inventory, {
+      target: `127.0.0.1:${server.port}`,
+      channelOptions: { 'grpc.use_local_subchannel_pool': 1 },
+    });
+
+  it('lets a running call finish, and takes no new ones in the end', async () => {
     const server = await servers.start(async () => {
       await sleep(150);
       return stockOf('finished');
     });
-    const client = clientOf(server);
-    const running = client.getStock({});
+    const running = clientOf(server).getStock({});
     await until(() => server.activeCalls === 1);
     const drained = server.drain(5000);
-    const late = createMeshClient(Inventory, {
-      target: `127.0.0.1:${server.port}`,
-      channelOptions: { 'grpc.use_local_subchannel_pool': 1 },
-    });
-    await expect(late.getStock({}, { deadlineMs: 80 })).rejects.toMatchObject({ kind: 'deadline_exceeded' });
     expect((await running).stock?.sku).toBe('finished');
     await drained;
+    await expect(asNewCaller(server).getStock({}, { deadlineMs: 80 })).rejects.toMatchObject({
+      kind: 'deadline_exceeded',
+    });
     expect(server.drain(1)).toBe(server.close());
+  });
+
+  it('serves callers that have not heard of it yet', async () => {
+    const server = await servers.start(() => stockOf('served'));
+    const client = clientOf(server);
+    await client.getStock({});
+    let drained = false;
+    const drain = server.drain(10_000).then(() => (drained = true));
+    for (let i = 0; i < 10; i++) {
+      expect((await client.getStock({})).stock?.sku).toBe('served');
+      expect((await asNewCaller(server).getStock({})).stock?.sku).toBe('served');
+      await sleep(30);
+    }
+    expect(drained).toBe(false);
+    await drain;
   });
 
   it('that runs out answers UNAVAILABLE in the handlers’ place and stops them', async () => {

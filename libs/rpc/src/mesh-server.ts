@@ -1,29 +1,50 @@
-import { FlashmeshError, unavailable } from '@flashmesh/core';
+import { type Clock, FlashmeshError, systemClock, unavailable } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
 import {
   type ChannelOptions,
   Server as GrpcServer,
-  ServerCredentials,
   type ServiceDefinition,
+  type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { type CustomTransportStrategy, type MessageHandler, Server, Transport } from '@nestjs/microservices';
+import type { BuiltInService } from './built-in-service.ts';
+import { CallGuard } from './guard/call-guard.ts';
+import { prioritiesOf, type ServiceRules } from './guard/rules.ts';
 import { HealthService } from './health-service.ts';
+import {
+  AdmissionControl,
+  type OverloadOptions,
+  type OverloadSnapshot,
+} from './overload/admission-control.ts';
+import { type MeshSecurity, serverCredentials } from './identity/mesh-security.ts';
 import { type MethodDefinitionLike, pathOf, type ServiceDefinitionLike } from './service-definition.ts';
 import { observedMethod } from './observed-call.ts';
-import { type UnaryExchange, unaryHandler, type WrappedHandler } from './unary-handler.ts';
+import { pause, settledWithin, untilQuiet } from './quiet.ts';
+import type { Exchange, ServedMethod, WrappedHandler } from './exchange.ts';
+import { bidiHandler, serverStreamHandler } from './stream-handler.ts';
+import { clientStreamHandler, unaryHandler } from './unary-handler.ts';
 
 /** What a server serves, and where. */
 export interface MeshServerOptions {
   readonly services: readonly ServiceDefinitionLike[];
+  /** What is served beside them without a controller, e.g. `reflection(..)`. */
+  readonly builtIn?: readonly BuiltInService[];
   /** The address to listen on, e.g. `127.0.0.1` or `::`. */
   readonly host: string;
   /** 0 takes any free port; see {@link MeshServer.port}. */
   readonly port: number;
   readonly logger: Logger;
+  /** @default 'loopback' */
+  readonly security?: MeshSecurity;
+  /** Who may call what, under TLS: without a rule for a method, nobody may. In plain text nobody is asked. */
+  readonly rules?: readonly ServiceRules[];
+  /** When calls are refused because there are too many; `false` lets every call in. @default the defaults of its options */
+  readonly overload?: OverloadOptions | false;
   /** How long `close()` lets running calls finish, in milliseconds. @default 5000 */
   readonly drainMs?: number;
   /** grpc-js options on top of ours. */
   readonly channelOptions?: ChannelOptions;
+  readonly clock?: Clock;
 }
 
 const SERVER_OPTIONS: ChannelOptions = {
@@ -33,7 +54,17 @@ const SERVER_OPTIONS: ChannelOptions = {
   'grpc.keepalive_timeout_ms': 5_000,
 };
 
+/** Certificates count when a connection is made: callers connect anew this often, and prove afresh who they are. */
+const TLS_OPTIONS: ChannelOptions = {
+  'grpc.max_connection_age_ms': 600_000,
+  'grpc.max_connection_age_grace_ms': 60_000,
+};
+
 const DEFAULT_DRAIN_MS = 5000;
+/** Callers have left when none of them called for this long... */
+const QUIET_MS = 250;
+/** ...and calls that were sent before a connection's goodbye was read arrive within this. */
+const GOODBYE_MS = 100;
 /** Answers that were given when the drain ran out may still leave within this time. */
 const FLUSH_MS = 200;
 
@@ -56,14 +87,30 @@ export class MeshServer extends Server implements CustomTransportStrategy {
   private readonly options: MeshServerOptions;
   private readonly server: GrpcServer;
   private readonly health: HealthService;
-  private readonly active = new Set<UnaryExchange>();
+  private readonly security: MeshSecurity;
+  private readonly guard: CallGuard;
+  private readonly control: AdmissionControl | undefined;
+  private readonly active = new Set<Exchange>();
   private boundPort = 0;
   private draining: Promise<void> | undefined;
 
   constructor(options: MeshServerOptions) {
     super();
     this.options = options;
-    this.server = new GrpcServer({ ...SERVER_OPTIONS, ...options.channelOptions });
+    this.security = options.security ?? 'loopback';
+    const tls = typeof this.security === 'string' ? undefined : this.security;
+    const { logger, clock = systemClock, overload = {}, builtIn = [] } = options;
+    const rules = [...(options.rules ?? []), ...builtIn.map((service) => service.rules)];
+    this.control = overload
+      ? new AdmissionControl({ ...overload, priorities: prioritiesOf(rules), clock, logger })
+      : undefined;
+    this.guard = new CallGuard({ naming: tls?.naming, rules, control: this.control, logger, clock });
+    this.server = new GrpcServer({
+      ...SERVER_OPTIONS,
+      ...(tls && TLS_OPTIONS),
+      ...options.channelOptions,
+      interceptors: [this.guard.interceptor],
+    });
     this.health = new HealthService(options.services.map((service) => service.fullName));
   }
 
@@ -75,6 +122,11 @@ export class MeshServer extends Server implements CustomTransportStrategy {
   /** Calls that wait for their answer. */
   get activeCalls(): number {
     return this.active.size;
+  }
+
+  /** How many calls it lets in, and how many it refused; `undefined` when it lets every call in. */
+  get overload(): OverloadSnapshot | undefined {
+    return this.control?.snapshot;
   }
 
   override addHandler(pattern: unknown, handler: MessageHandler): void {
@@ -95,12 +147,14 @@ export class MeshServer extends Server implements CustomTransportStrategy {
   }
 
   /**
-   * Stops: health says NOT_SERVING, new calls are refused, running ones may finish within `ms`; those that do not are
-   * answered UNAVAILABLE (`SHUTTING_DOWN`) and their signals abort. Resolves when every connection is closed. The first call
-   * decides; it never rejects.
+   * Stops without failing a call, when naming has been told before. Health says NOT_SERVING, and calls are served until none has
+   * come for 250 ms: callers need time to hear of it, more when they are busy. Half of `ms` is the most for that. Then each
+   * connection is asked to call elsewhere, and closed when its calls are done; those that are not done within `ms` are answered
+   * UNAVAILABLE (`SHUTTING_DOWN`) and their signals abort. Resolves when every connection is closed. The first call decides;
+   * it never rejects.
    */
   drain(ms: number): Promise<void> {
-    this.draining ??= this.stop(ms);
+    this.draining ??= this.stop(ms).finally(() => this.control?.close());
     return this.draining;
   }
 
@@ -121,6 +175,9 @@ export class MeshServer extends Server implements CustomTransportStrategy {
   private async start(): Promise<void> {
     const unused = new Set(this.messageHandlers.keys());
     for (const definition of this.options.services) this.addService(definition, unused);
+    for (const { definition, handlers } of this.options.builtIn ?? []) {
+      this.register(definition, ({ name }) => handlers[name]);
+    }
     if (unused.size > 0) {
       throw new TypeError(
         `no definition for the handlers of ${[...unused].join(', ')}: list it under \`services\``,
@@ -132,20 +189,24 @@ export class MeshServer extends Server implements CustomTransportStrategy {
   }
 
   private addService(definition: ServiceDefinitionLike, unused: Set<string>): void {
+    this.register(definition, (method) => this.takeHandler(definition, method, unused));
+  }
+
+  private register(
+    definition: ServiceDefinitionLike,
+    handlerFor: (method: MethodDefinitionLike) => WrappedHandler | undefined,
+  ): void {
     const methods: Record<string, ServiceDefinition[string]> = {};
-    const implementation: Record<string, ReturnType<typeof unaryHandler>> = {};
+    const implementation: UntypedServiceImplementation = {};
     for (const [name, method] of Object.entries(definition.methods)) {
-      const handler = this.takeHandler(definition, method, unused);
+      const handler = handlerFor(method);
       const path = pathOf(definition, method);
       if (!handler) {
         this.options.logger.warn({ method: path }, 'a method without a handler: callers get UNIMPLEMENTED');
         continue;
       }
-      if (method.requestStream || method.responseStream) {
-        throw new TypeError(`${path} streams, which a mesh server does not serve`);
-      }
       methods[name] = wireMethod(path, method);
-      implementation[name] = unaryHandler({
+      implementation[name] = handlerOf({
         path,
         method,
         handler,
@@ -173,11 +234,12 @@ export class MeshServer extends Server implements CustomTransportStrategy {
     return undefined;
   }
 
-  private bind(): Promise<number> {
+  private async bind(): Promise<number> {
     const { host, port } = this.options;
+    const credentials = serverCredentials(this.security, host);
     const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
     return new Promise((resolve, reject) => {
-      this.server.bindAsync(address, ServerCredentials.createInsecure(), (cause, bound) => {
+      this.server.bindAsync(address, credentials, (cause, bound) => {
         if (!cause) return resolve(bound);
         return reject(
           new FlashmeshError('internal', 'CANNOT_LISTEN', `cannot listen on ${address}`, { cause }),
@@ -187,11 +249,16 @@ export class MeshServer extends Server implements CustomTransportStrategy {
   }
 
   private async stop(ms: number): Promise<void> {
+    const { clock = systemClock, logger } = this.options;
+    const endAt = clock.monotonic() + ms;
     this.setServing(false);
+    await untilQuiet(() => this.guard.arrivals, Math.min(QUIET_MS, ms / 4), ms / 2);
+    this.guard.sessions.sayGoodbye();
+    await pause(Math.min(GOODBYE_MS, ms / 4));
     this.health.end();
     const closed = new Promise<true>((resolve) => this.server.tryShutdown(() => resolve(true)));
-    if (await settledWithin(closed, ms)) return;
-    this.options.logger.warn({ calls: this.active.size, ms }, 'the drain ran out: running calls are refused');
+    if (await settledWithin(closed, endAt - clock.monotonic())) return;
+    logger.warn({ calls: this.active.size, ms }, 'the drain ran out: running calls are refused');
     const reason = unavailable('SHUTTING_DOWN', 'the server is stopping');
     for (const exchange of this.active) exchange.refuse(reason);
     if (!(await settledWithin(closed, FLUSH_MS))) this.server.forceShutdown();
@@ -206,26 +273,21 @@ function isGrpcPattern(pattern: unknown): pattern is GrpcPattern {
   return typeof pattern === 'object' && pattern !== null && 'service' in pattern && 'rpc' in pattern;
 }
 
+function handlerOf(served: ServedMethod): UntypedServiceImplementation[string] {
+  const { requestStream, responseStream } = served.method;
+  if (responseStream) return requestStream ? bidiHandler(served) : serverStreamHandler(served);
+  return requestStream ? clientStreamHandler(served) : unaryHandler(served);
+}
+
 function wireMethod(path: string, method: MethodDefinitionLike): ServiceDefinition[string] {
   return {
     path,
-    requestStream: false,
-    responseStream: false,
+    requestStream: method.requestStream,
+    responseStream: method.responseStream,
     requestSerialize: (bytes: Buffer) => bytes,
     requestDeserialize: (bytes: Buffer) => method.requestType.decode(bytes),
     // The handler's exchange has made the bytes already.
     responseSerialize: (bytes: Buffer) => bytes,
     responseDeserialize: (bytes: Buffer) => bytes,
   };
-}
-
-function settledWithin(settled: Promise<true>, ms: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    // Keeps the process alive, unlike the clock's timers: the end of a drain is what it lives for.
-    const timer = setTimeout(() => resolve(false), ms);
-    void settled.then(() => {
-      clearTimeout(timer);
-      resolve(true);
-    });
-  });
 }

@@ -1,6 +1,6 @@
 import { inventory } from '@flashmesh/contracts';
 import { type Resolver, type ServiceInstance, sleep } from '@flashmesh/core';
-import { createLogger } from '@flashmesh/telemetry';
+import { createLogger, type Logger } from '@flashmesh/telemetry';
 import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import { MeshServer } from './mesh-server.ts';
 import type { IncomingCall } from './incoming-call.ts';
@@ -53,15 +53,19 @@ export function instance(port: number): ServiceInstance {
   return { id: `i-${port}`, address: `127.0.0.1:${port}`, version: '1', zone: 'local', weight: 1 };
 }
 
-/** The errors that were logged, line by line. */
+/** The errors that were logged, line by line; with `warn`, the warnings too. */
 export class LogLines {
   readonly lines: string[] = [];
-  readonly logger = createLogger({
-    service: 'test',
-    instance: 'test-1',
-    level: 'error',
-    destination: { write: (line) => void this.lines.push(line) },
-  });
+  readonly logger: Logger;
+
+  constructor(level: 'warn' | 'error' = 'error') {
+    this.logger = createLogger({
+      service: 'test',
+      instance: 'test-1',
+      level,
+      destination: { write: (line) => void this.lines.push(line) },
+    });
+  }
 }
 
 type StockHandler = (request: inventory.GetStockRequest, call: IncomingCall) => unknown;

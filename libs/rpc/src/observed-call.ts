@@ -75,9 +75,14 @@ export class ObservedCall {
   }
 
   /** An incoming call; its span is a child of the caller's. */
-  static server(method: ObservedMethod, traceparent: string | undefined): ObservedCall {
+  static server(
+    method: ObservedMethod,
+    traceparent: string | undefined,
+    caller: string | undefined,
+  ): ObservedCall {
     const parent = contextFromTraceparent(traceparent);
     const span = startSpan(method.spanName, { kind: SpanKind.SERVER, attributes: method.attributes, parent });
+    if (caller !== undefined) span.setAttribute(attr.rpcCaller, caller);
     return new ObservedCall(method, span, serverDuration, (code) => SERVER_FAULTS.has(code));
   }
 

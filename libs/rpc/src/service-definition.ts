@@ -49,14 +49,22 @@ export type ResponseOf<M> = M extends { responseType: { decode(bytes: Uint8Array
 
 /**
  * The methods that serve a service: `class OrderController implements RpcHandlers<typeof order.OrderServiceDefinition>`
- * does not compile while one is missing or has another shape. A handler answers once; of an Observable the first value counts.
+ * does not compile while one is missing or has another shape. Streams come in as async iterables and go out as async iterables
+ * or Observables; of a method that answers once, an Observable's first value counts.
  */
 export type RpcHandlers<D extends ServiceDefinitionLike> = {
-  [K in MethodName<D>]: (request: RequestOf<D['methods'][K]>, call: CallContext) => Answer<D['methods'][K]>;
+  [K in MethodName<D>]: (request: Received<D['methods'][K]>, call: CallContext) => Answer<D['methods'][K]>;
 };
 
 /** @internal */
-export type Answer<M> = ResponseOf<M> | Promise<ResponseOf<M>> | Observable<ResponseOf<M>>;
+export type Received<M> = M extends { requestStream: true } ? AsyncIterable<RequestOf<M>> : RequestOf<M>;
+
+/** @internal */
+export type Answer<M> = M extends { responseStream: true }
+  ? ResponseStream<ResponseOf<M>> | Promise<ResponseStream<ResponseOf<M>>>
+  : ResponseOf<M> | Promise<ResponseOf<M>> | Observable<ResponseOf<M>>;
+
+type ResponseStream<T> = AsyncIterable<T> | Observable<T>;
 
 /** The path of a method on the wire, e.g. `/flashmesh.order.v1.OrderService/PlaceOrder`. @internal */
 export function pathOf(definition: ServiceDefinitionLike, method: MethodDefinitionLike): string {

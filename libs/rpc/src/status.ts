@@ -1,9 +1,6 @@
 import { type ErrorKind, FlashmeshError } from '@flashmesh/core';
 import { Metadata, status as Status, type StatusObject } from '@grpc/grpc-js';
-
-const CODE_KEY = 'flashmesh-code';
-const FIELD_KEY = 'flashmesh-field';
-const RETRY_AFTER_KEY = 'flashmesh-retry-after-ms';
+import { decodeStatusDetails, encodeStatusDetails, STATUS_DETAILS_KEY } from './rich-status.ts';
 
 const CODES: Readonly<Record<ErrorKind, Status>> = {
   cancelled: Status.CANCELLED,
@@ -55,20 +52,18 @@ export function codeOf(kind: ErrorKind): Status {
 
 /**
  * The status that a caller receives for an error. A FlashmeshError travels whole, besides its cause: kind as the status code,
- * message as the details, `code`, `field` and `retryAfterMs` as trailers. Anything else is INTERNAL and says nothing more.
+ * message as the details, `code`, `field` and `retryAfterMs` as the details of a `google.rpc.Status` (ErrorInfo, BadRequest,
+ * RetryInfo) that clients in any language can read. Anything else is INTERNAL and says nothing more.
  */
 export function statusFromError(error: unknown): StatusObject {
-  const metadata = new Metadata();
   if (!(error instanceof FlashmeshError)) {
-    metadata.set(CODE_KEY, 'INTERNAL');
-    return { code: Status.INTERNAL, details: 'internal error', metadata };
+    return statusFromError(new FlashmeshError('internal', 'INTERNAL', 'internal error'));
   }
-  metadata.set(CODE_KEY, error.code);
-  // Header values are ASCII; a field's name is the caller's own text.
-  if (error.field !== undefined) metadata.set(FIELD_KEY, encodeURIComponent(error.field.toWellFormed()));
-  if (error.retryAfterMs !== undefined) metadata.set(RETRY_AFTER_KEY, String(error.retryAfterMs));
+  const code = codeOf(error.kind);
+  const metadata = new Metadata();
+  metadata.set(STATUS_DETAILS_KEY, encodeStatusDetails(code, error));
   // grpc-js percent-encodes the details and throws, outside of any handler, on half a surrogate pair.
-  return { code: codeOf(error.kind), details: error.message.toWellFormed(), metadata };
+  return { code, details: error.message.toWellFormed(), metadata };
 }
 
 /**
@@ -76,14 +71,11 @@ export function statusFromError(error: unknown): StatusObject {
  * message about `what` and the transport's own words as cause. `unavailable` from the transport says: try again in 500 ms.
  */
 export function errorFromStatus(status: StatusObject, what: string): FlashmeshError {
-  const code = text(status.metadata, CODE_KEY);
-  if (code !== undefined) {
-    const field = text(status.metadata, FIELD_KEY);
-    const retryAfter = text(status.metadata, RETRY_AFTER_KEY);
-    return new FlashmeshError(kindOf(status.code), code, status.details, {
-      field: field === undefined ? undefined : decode(field),
-      retryAfterMs: retryAfter === undefined ? undefined : Number(retryAfter),
-    });
+  const [bytes] = status.metadata.get(STATUS_DETAILS_KEY);
+  const details = Buffer.isBuffer(bytes) ? decodeStatusDetails(bytes) : undefined;
+  if (details) {
+    const told = kindOf(status.code);
+    return new FlashmeshError(told, details.reason ?? told.toUpperCase(), status.details, details);
   }
   const kind = isLostConnection(status) ? 'unavailable' : kindOf(status.code);
   return new FlashmeshError(kind, kind.toUpperCase(), `${what} ${SAFE_MESSAGES[kind]}`, {
@@ -103,17 +95,4 @@ export function isLostConnection({ code, details }: Pick<StatusObject, 'code' | 
     code === Status.CANCELLED ||
     (code === Status.INTERNAL && details.startsWith('Received RST_STREAM with code'))
   );
-}
-
-function text(metadata: Metadata, key: string): string | undefined {
-  const value = metadata.get(key)[0];
-  return typeof value === 'string' ? value : undefined;
-}
-
-function decode(value: string): string {
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
-  }
 }

@@ -25,11 +25,15 @@ export interface MeshCallOptions {
 }
 
 /** What is known of a method before any call of it. @internal */
-export interface ClientMethod {
+export interface CalledMethod {
   readonly path: string;
   readonly service: string;
   readonly method: MethodDefinitionLike;
   readonly observed: ObservedMethod;
+}
+
+/** The same of a method that may be tried again. @internal */
+export interface ClientMethod extends CalledMethod {
   readonly policy: CallPolicy;
   readonly latency: MethodLatency;
 }

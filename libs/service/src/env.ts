@@ -1,5 +1,6 @@
 import { environmentInvalid } from '@flashmesh/core';
 import { z } from 'zod';
+import { type MeshSettings, readMeshSettings } from './mesh-security.ts';
 import { type PeersSecurity, readPeersSecurity } from './peers-security.ts';
 
 const port = z.coerce.number().int().min(0).max(65535);
@@ -18,6 +19,12 @@ const addressList = z
  * - `<prefix>_USERNAME` and `<prefix>_PASSWORD_FILE`: who the service is (Kafka: SASL SCRAM-SHA-512; ZooKeeper: digest, which
  *   also makes its nodes private; Redis: an ACL user, in place of one in the URL).
  *
+ * Calls between services are in plain text on loopback addresses only, unless:
+ *
+ * - `GRPC_CERT_FILE`, `GRPC_KEY_FILE`, `GRPC_CA_FILE`: PEM files for mutual TLS, looked at again every 10 seconds;
+ * - `GRPC_IDENTITY`: how services are called in certificates, e.g. `spiffe://cluster.local/ns/shop/sa/flashmesh-{service}`;
+ * - `GRPC_PLAINTEXT`: `true` where something else protects the network.
+ *
  * `REDIS_SENTINEL_USERNAME` and `REDIS_SENTINEL_PASSWORD_FILE` are for the sentinels, which talk TLS when Redis does. Files are
  * read again whenever a connection is opened.
  */
@@ -30,6 +37,8 @@ export const baseEnv = z.object({
   BIND_HOST: z.string().min(1).optional(),
   /** Port of the gRPC server; 0 takes any free one. */
   GRPC_PORT: port.default(0),
+  /** A call that takes up to twice this long is no sign of overload, in milliseconds: how long callers can well wait. */
+  GRPC_TOLERATED_MS: z.coerce.number().int().min(1).default(200),
   /** Port of /livez, /readyz and /metrics; 0 takes any free one. */
   HEALTH_PORT: port.default(0),
   /** ZooKeeper servers: `host:port,host:port`. */
@@ -68,7 +77,7 @@ export const baseEnv = z.object({
   DRAIN_TIMEOUT_MS: z.coerce.number().int().min(0).default(5000),
 });
 
-export type BaseEnv = z.infer<typeof baseEnv> & PeersSecurity;
+export type BaseEnv = z.infer<typeof baseEnv> & PeersSecurity & MeshSettings;
 
 /** The checked environment of a service: the base and its own variables. */
 export type ServiceEnv<S extends z.ZodRawShape> = BaseEnv & z.infer<z.ZodObject<S>>;
@@ -88,7 +97,7 @@ export function loadEnv<S extends z.ZodRawShape>(
   const own = schema.safeParse(given);
   const issues = [...(base.error?.issues ?? []), ...(own.error?.issues ?? [])];
   const faults = issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  const security = readPeersSecurity(given, faults);
+  const security = { ...readPeersSecurity(given, faults), ...readMeshSettings(given, faults) };
   if (base.success && own.success && faults.length === 0) {
     return Object.freeze({ ...base.data, ...own.data, ...security }) as ServiceEnv<S>;
   }

@@ -1,15 +1,22 @@
 import 'reflect-metadata';
+import { fileDescriptors } from '@flashmesh/contracts';
 import { messageOf, sleep, systemClock, within } from '@flashmesh/core';
 import { EventProducer, KafkaConnection, KafkaServer } from '@flashmesh/messaging';
 import { Registry } from '@flashmesh/registry';
 import {
   closeMeshClients,
+  introspection,
   MeshClientModule,
   type MeshClientOptions,
   type MeshClientRegistration,
+  type MeshSecurity,
   MeshServer,
+  MeshTls,
+  reflection,
   registerMeshResolver,
   type ServiceDefinitionLike,
+  type ServiceRules,
+  useMeshSecurity,
 } from '@flashmesh/rpc';
 import { createLogger, type Logger, NestLogger, startTelemetry } from '@flashmesh/telemetry';
 import { ZooKeeper } from '@flashmesh/zookeeper';
@@ -58,6 +65,8 @@ export interface ServiceOptions<S extends z.ZodRawShape> {
   readonly settings?: SettingsDefinition<ServiceEnv<S>, object>;
   /** gRPC services it serves. */
   readonly services?: readonly ServiceDefinitionLike[];
+  /** Who may call them, and what is shed first; under TLS nobody may call a method without a rule. */
+  readonly rules?: readonly ServiceRules[];
   /** gRPC services it calls. */
   readonly clients?: readonly ServiceClient[];
   /** The jobs of an admin that it does, by kind. */
@@ -144,12 +153,30 @@ async function start<S extends z.ZodRawShape>(
   health.addDependency('zookeeper', () => dependencies.zookeeper.state.name === 'connected');
   health.addDependency('redis', () => dependencies.redis.status === 'ready');
   health.addDependency('kafka', () => dependencies.consumer.healthy);
+  const security = meshSecurity(options.name, env, logger, shutdown);
+  useMeshSecurity(security);
   registerMeshResolver(dependencies.registry, { zone: env.ZONE });
   shutdown.push('clients', () => closeMeshClients());
 
   const operations = await startOperations(options, env, logger, shutdown, dependencies.zookeeper);
-  const calls = options.services?.length
-    ? new MeshServer({ services: [...options.services], host: bindHost, port: env.GRPC_PORT, logger })
+  const { services = [] } = options;
+  const calls: MeshServer | undefined = services.length
+    ? new MeshServer({
+        services,
+        builtIn: [
+          introspection({ load: () => calls?.overload }),
+          ...reflection(
+            fileDescriptors,
+            services.map(({ fullName }) => fullName),
+          ),
+        ],
+        rules: options.rules,
+        overload: { toleratedMs: env.GRPC_TOLERATED_MS },
+        host: bindHost,
+        port: env.GRPC_PORT,
+        security,
+        logger,
+      })
     : undefined;
   const strategy = new TransportGroup(calls, dependencies.consumer, env.DRAIN_TIMEOUT_MS);
   const root = rootModule(options, env, logger, health, dependencies, operations.providers);
@@ -193,6 +220,15 @@ async function start<S extends z.ZodRawShape>(
   shutdown.push('readiness', () => {
     started = false;
   });
+}
+
+/** @throws Error naming the file or the identity that is wrong: a service that nobody would believe does not start. */
+function meshSecurity(name: string, env: BaseEnv, logger: Logger, shutdown: ShutdownStack): MeshSecurity {
+  if (!env.meshTls) return env.meshPlaintext ? 'plaintext' : 'loopback';
+  const tls = new MeshTls({ ...env.meshTls, logger });
+  shutdown.push('certificates', () => tls.close());
+  tls.requireOwn(name);
+  return tls;
 }
 
 /** The service's module, with what it needs from the platform provided globally. */

@@ -16,6 +16,8 @@ export const attr = {
   rpcService: 'rpc.service',
   rpcMethod: 'rpc.method',
   rpcGrpcStatusCode: 'rpc.grpc.status_code',
+  /** The id that the caller has proved, e.g. `spiffe://cluster.local/ns/shop/sa/flashmesh-order`. */
+  rpcCaller: 'flashmesh.rpc.caller',
 
   messagingSystem: 'messaging.system',
   messagingDestination: 'messaging.destination.name',
