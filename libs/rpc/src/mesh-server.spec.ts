@@ -162,11 +162,11 @@ describe('two hops', () => {
     const front = await servers.start(() => onward.getStock({ sku: 'via' }));
     const client = clientOf(front);
 
-    await expect(client.getStock({}, { deadlineMs: 200 })).rejects.toMatchObject({
+    await expect(client.getStock({}, { deadlineMs: 1000 })).rejects.toMatchObject({
       kind: 'deadline_exceeded',
     });
     expect(seen.remaining).toBeGreaterThan(0);
-    expect(seen.remaining).toBeLessThanOrEqual(200);
+    expect(seen.remaining).toBeLessThanOrEqual(1000);
     await until(() => seen.aborted !== undefined);
 
     seen.aborted = undefined;
@@ -223,9 +223,9 @@ describe('a drain', () => {
       await sleep(150);
       return stockOf('finished');
     });
-    const running = clientOf(server).getStock({});
+    const running = clientOf(server, 20_000).getStock({});
     await until(() => server.activeCalls === 1);
-    const drained = server.drain(5000);
+    const drained = server.drain(20_000);
     expect((await running).stock?.sku).toBe('finished');
     await drained;
     await expect(asNewCaller(server).getStock({}, { deadlineMs: 80 })).rejects.toMatchObject({
