@@ -55,7 +55,7 @@ const seen: IncomingCall[] = [];
 async function serve(security: MeshSecurity, more: Partial<MeshServerOptions> = {}): Promise<MeshServer> {
   const options = { services: [Inventory], rules: [rules], host: '127.0.0.1', port: 0, logger: log.logger };
   const server = new MeshServer({ ...options, security, ...more });
-  for (const rpc of ['GetStock', 'CheckAdmission', 'Restock']) {
+  for (const rpc of ['GetStock', 'CheckAdmission', 'Restock', 'FenceSale']) {
     server.addHandler({ service: Inventory.name, rpc }, async (_request, call: IncomingCall) => {
       seen.push(call);
       return stockOf('a');
