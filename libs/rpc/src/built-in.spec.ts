@@ -102,7 +102,11 @@ describe.each(reflection([], []).map(({ definition }) => definition.fullName))('
   });
 
   it('gives the file of a symbol or name, and its imports', async () => {
-    const files = ['flashmesh/inventory/v1/inventory.proto', 'google/protobuf/timestamp.proto'];
+    const files = [
+      'flashmesh/inventory/v1/inventory.proto',
+      'flashmesh/coordination/v1/coordination.proto',
+      'google/protobuf/timestamp.proto',
+    ];
     for (const symbol of [
       Inventory.fullName,
       `${Inventory.fullName}.GetStock`,
@@ -111,7 +115,7 @@ describe.each(reflection([], []).map(({ definition }) => definition.fullName))('
     ]) {
       expect(namesIn(await ask(4, symbol))).toEqual(files);
     }
-    expect(namesIn(await ask(3, 'google/protobuf/timestamp.proto'))).toEqual([files[1]]);
+    expect(namesIn(await ask(3, 'google/protobuf/timestamp.proto'))).toEqual([files[2]]);
   });
 
   it('says so when there is none', async () => {

@@ -1,4 +1,4 @@
-import { sleep } from '@flashmesh/core';
+import { sleep, unavailable } from '@flashmesh/core';
 import {
   Metadata,
   type sendUnaryData,
@@ -15,6 +15,7 @@ import { closeMeshClients, createMeshClient, type MeshClientOptions } from './me
 import { registerMeshResolver } from './mesh-resolver.ts';
 import { type ChannelSnapshot, type EndpointSnapshot, meshSnapshot } from './mesh-snapshot.ts';
 import { pathOf } from './service-definition.ts';
+import { statusFromError } from './status.ts';
 
 type RawCall = ServerUnaryCall<unknown, EchoResponse>;
 type Handler = (call: RawCall, respond: sendUnaryData<EchoResponse>) => void;
@@ -126,7 +127,8 @@ describe('a failed attempt', () => {
   });
 
   it('is repeated at most as often as the policy says, and the last error is the caller’s', async () => {
-    const server = await serve(refuse(Status.UNAVAILABLE, { 'flashmesh-code': 'REBUILDING' }));
+    const rebuilding = statusFromError(unavailable('REBUILDING', 'the view is being rebuilt'));
+    const server = await serve((_call, respond) => respond(rebuilding));
     const client = connect({ methods: { read: { maxAttempts: 4 } } });
     naming.say(service, server.port);
     await expect(client.read({})).rejects.toMatchObject({ kind: 'unavailable', code: 'REBUILDING' });
