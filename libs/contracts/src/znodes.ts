@@ -5,5 +5,5 @@ export const znodes = {
   /** One node an opening under way: a double barrier, see the message SaleRound. Removed when the opening ends. */
   saleRounds: '/flashmesh/barriers/sales',
   /** The instances of inventory that take part in openings: a group, named by their instance ids. */
-  inventoryMembers: '/flashmesh/members/inventory',
+  inventoryMembers: '/flashmesh/groups/inventory',
 } as const;
