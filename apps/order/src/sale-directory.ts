@@ -1,5 +1,5 @@
 import { Cache } from '@flashmesh/cache';
-import { catalog } from '@flashmesh/contracts';
+import { catalog, znodes } from '@flashmesh/contracts';
 import { type Clock, FlashmeshError, messageOf } from '@flashmesh/core';
 import { InjectClient, type MeshClient } from '@flashmesh/rpc';
 import { InjectClock, InjectLogger } from '@flashmesh/service';
@@ -7,9 +7,6 @@ import type { Logger } from '@flashmesh/telemetry';
 import { type CachedNode, SubtreeCache, ZooKeeper } from '@flashmesh/zookeeper';
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Redis } from 'ioredis';
-
-/** One node a sale: catalog writes it whenever the sale's state changes. */
-const SALES_PATH = '/flashmesh/sales';
 
 /**
  * What the shop sells, as catalog knows it: from memory, then Redis, then catalog. A change of a sale's node drops what is
@@ -44,7 +41,7 @@ export class SaleDirectory implements OnModuleInit, OnApplicationShutdown {
       clock,
       logger,
     });
-    this.nodes = new SubtreeCache(zookeeper, SALES_PATH, {
+    this.nodes = new SubtreeCache(zookeeper, znodes.doors, {
       onChange: (nodes) => this.forget(nodes.children()),
       logger,
     });
