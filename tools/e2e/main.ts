@@ -64,8 +64,9 @@ async function runScenario(checks: Checks, scenario: Scenario, keep: boolean): P
   }
 }
 
+/** Where pods are left it takes long: the cluster looks again only after half of their grace periods. */
 function dropNamespace(admin: Cluster): Promise<string> {
-  return admin.kubectl('delete', 'namespace', admin.namespace, '--ignore-not-found', '--timeout=180s');
+  return admin.kubectl('delete', 'namespace', admin.namespace, '--ignore-not-found', '--timeout=600s');
 }
 
 /** What a reader of the log would ask for next, where something went wrong. */

@@ -54,6 +54,8 @@ export class Releases {
     for (const chart of charts.toReversed()) {
       await this.cluster.helm('uninstall', chart, '--wait', '--timeout', '4m', '--ignore-not-found');
     }
+    // Helm does not wait for what its objects made.
+    await this.cluster.kubectl('wait', '--for=delete', 'pods', '--all', '--timeout=4m');
   }
 
   /** The options that give a chart the profile's values. */
