@@ -1,4 +1,4 @@
-import { sleep, unavailable } from '@flashmesh/core';
+import { FlashmeshError, sleep, unavailable } from '@flashmesh/core';
 import {
   Metadata,
   type sendUnaryData,
@@ -133,6 +133,21 @@ describe('a failed attempt', () => {
     naming.say(service, server.port);
     await expect(client.read({})).rejects.toMatchObject({ kind: 'unavailable', code: 'REBUILDING' });
     expect(server.calls).toHaveLength(4);
+  });
+
+  it('leaves open what happened when the next one is refused for overload', async () => {
+    const bad = await serve(refuse(Status.UNAVAILABLE));
+    const overloaded = statusFromError(new FlashmeshError('resource_exhausted', 'OVERLOADED', 'too busy'));
+    const full = await serve((_call, respond) => respond(overloaded));
+    const client = connect();
+    naming.say(service, bad.port, full.port);
+    const codes = new Set<string>();
+    for (let i = 0; i < 4; i++) {
+      const error = await client.read({}).catch((cause: unknown) => cause as FlashmeshError);
+      codes.add(`${(error as FlashmeshError).kind} ${(error as FlashmeshError).code}`);
+    }
+    // Whoever asked the full one first has its word.
+    expect([...codes].sort()).toEqual(['resource_exhausted OVERLOADED', 'unavailable UNCERTAIN']);
   });
 
   it('is repeated within one budget for all calls', async () => {

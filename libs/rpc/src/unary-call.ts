@@ -1,4 +1,4 @@
-import { abortError, FlashmeshError, systemClock, type Timer } from '@flashmesh/core';
+import { abortError, FlashmeshError, systemClock, type Timer, unavailable } from '@flashmesh/core';
 import { Metadata, status as Status, type StatusObject } from '@grpc/grpc-js';
 import type { Endpoint } from './balancer/endpoint.ts';
 import { CallAttempt, type AttemptOwner } from './call-attempt.ts';
@@ -297,7 +297,7 @@ class UnaryCall implements AttemptOwner {
     if (this.settled) return;
     this.settle();
     this.observed.end(error);
-    this.reject(error);
+    this.reject(this.launched > 1 && error.code === 'OVERLOADED' ? uncertain(error) : error);
   }
 
   /** Nothing that still runs matters any more. */
@@ -332,4 +332,12 @@ class UnaryCall implements AttemptOwner {
   private malformed(what: string, cause?: unknown): FlashmeshError {
     return new FlashmeshError('internal', 'MALFORMED_ANSWER', `${this.method.service} ${what}`, { cause });
   }
+}
+
+/** Refused unread, which is no answer: an attempt before may have been carried out. */
+function uncertain(refusal: FlashmeshError): FlashmeshError {
+  return unavailable('UNCERTAIN', `${refusal.message}; an attempt before may have been carried out`, {
+    cause: refusal,
+    retryAfterMs: refusal.retryAfterMs,
+  });
 }

@@ -33,6 +33,24 @@ describe('Patience', () => {
     expect([await answer, asked, clock.pending]).toEqual(['placed', 3, 0]);
   });
 
+  it('takes no refusal of an unread request for an answer when an attempt before may have been carried out', async () => {
+    const { clock, patience } = setUp();
+    const overloaded = new FlashmeshError('resource_exhausted', 'OVERLOADED', 'too busy');
+    const outcomes = [down, overloaded, undefined];
+    const placed = patience.run(async () => {
+      const error = outcomes.shift();
+      if (error) throw error;
+      return 'placed';
+    });
+    expect(await settle(clock, placed)).toBe('placed');
+    let asked = 0;
+    const unknown = patience.run(async () => {
+      throw asked++ === 0 ? down : overloaded;
+    });
+    await expect(settle(clock, unknown)).rejects.toBe(down);
+    await expect(patience.run(() => Promise.reject(overloaded))).rejects.toBe(overloaded);
+  });
+
   it('takes every other error for an answer', async () => {
     const { clock, patience } = setUp();
     let asked = 0;

@@ -36,15 +36,19 @@ export class Patience {
 
   /**
    * Tries until the answer is certain, the time is up or `waiter` is gone; then throws what the last attempt threw. Nobody
-   * knows the effect of an attempt that failed with `unavailable` or `deadline_exceeded`; everything else is an answer.
+   * knows the effect of an attempt that failed with `unavailable` or `deadline_exceeded`; everything else is an answer, but a
+   * request that is refused unread (`OVERLOADED`) after such an attempt: the order may be there.
    */
   async run<T>(attempt: () => Promise<T>, waiter?: Waiter): Promise<T> {
     const { clock, budgetMs } = this.options;
     const deadline = clock.monotonic() + budgetMs;
+    let uncertain: unknown;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
       try {
         return await attempt();
-      } catch (error) {
+      } catch (thrown) {
+        if (isUncertain(thrown)) uncertain = thrown;
+        const error = uncertain !== undefined && isUnread(thrown) ? uncertain : thrown;
         // Half to all of the pause: those who failed together shall not come back together.
         const waitMs = pauseMs * (0.5 + this.random() / 2);
         if (!isUncertain(error) || clock.monotonic() + waitMs >= deadline) throw error;
@@ -73,4 +77,8 @@ function isUncertain(error: unknown): boolean {
   return (
     error instanceof FlashmeshError && (error.kind === 'unavailable' || error.kind === 'deadline_exceeded')
   );
+}
+
+function isUnread(error: unknown): boolean {
+  return error instanceof FlashmeshError && error.code === 'OVERLOADED';
 }
