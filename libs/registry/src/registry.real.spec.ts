@@ -3,18 +3,10 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import type { ServiceInstance } from '@flashmesh/core';
 import { ZooKeeper } from '@flashmesh/zookeeper';
+import { eventually } from '@flashmesh/zookeeper/testing';
 import { Registry } from './index.ts';
 
 const servers = process.env.ZOOKEEPER ?? '127.0.0.1:2181';
-
-/** Resolves as soon as `condition` holds; fails after 10 s. */
-async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`never came true: ${String(condition)}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 describe('Registry, real server', () => {
   const instanceOf = (id: string, port = 1): ServiceInstance => ({

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { systemClock } from '@flashmesh/core';
 import type { Schema } from '@flashmesh/coordination';
 import type { Logger } from '@flashmesh/telemetry';
 import { ZooKeeper } from '@flashmesh/zookeeper';
+import { eventually } from '@flashmesh/zookeeper/testing';
 import { z } from 'zod';
 import { LiveSettings, settingsPath } from './live-settings.ts';
 
@@ -103,11 +103,3 @@ describe('LiveSettings, real ZooKeeper', () => {
     expect(told).toEqual([4]);
   });
 });
-
-async function eventually(condition: () => boolean): Promise<void> {
-  const deadline = systemClock.monotonic() + 10_000;
-  while (!condition()) {
-    if (systemClock.monotonic() > deadline) throw new Error(`never came true: ${String(condition)}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ManualClock } from '@flashmesh/core';
 import { createLogger } from '@flashmesh/telemetry';
 import { ZooKeeper } from '@flashmesh/zookeeper';
+import { eventually } from '@flashmesh/zookeeper/testing';
 import { Members } from './members.ts';
 
 const logger = createLogger({ service: 'test', instance: 'members', level: 'silent' });
@@ -49,11 +50,3 @@ describe('Members, real ZooKeeper', () => {
     expect(() => two.members.list()).toThrow(expect.objectContaining({ code: 'NOT_OBSERVING' }));
   });
 });
-
-async function eventually(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`never came true: ${String(condition)}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
