@@ -42,6 +42,11 @@ export interface OrderAnswer {
   readonly detail?: string;
 }
 
+/** The answer to a buyer who asks how her order is; `later` when she may well read it a moment later. */
+export type StateAnswer = { readonly state: string } | { readonly problem: string; readonly later: boolean };
+
+/** Too many requests, or something behind is away. */
+const COME_BACK: ReadonlySet<number> = new Set([429, 503, 504]);
 /** Above what a gateway takes in at a time: an arrival must not wait here for an earlier one's answer. */
 const CONNECTIONS = 4096;
 /** An idle connection is soon closed here: one that a stopping gateway closes may just be taken for the next request. */
@@ -97,8 +102,8 @@ export class GatewayClient {
     }
   }
 
-  /** The state of an order as its buyer reads it, or why she cannot. */
-  async stateOf(orderId: string, token: string): Promise<string> {
+  /** The state of an order as its buyer reads it, or why she cannot; never throws. */
+  async stateOf(orderId: string, token: string): Promise<StateAnswer> {
     try {
       const { statusCode, body } = await this.pool.request({
         method: 'GET',
@@ -106,9 +111,10 @@ export class GatewayClient {
         headers: { authorization: `Bearer ${token}` },
       });
       const text = await body.text();
-      return statusCode === 200 ? (JSON.parse(text) as { state: string }).state : `answer ${statusCode}`;
+      if (statusCode === 200) return { state: (JSON.parse(text) as { state: string }).state };
+      return { problem: `answer ${statusCode}`, later: COME_BACK.has(statusCode) };
     } catch (error) {
-      return `no answer: ${messageOf(error)}`;
+      return { problem: `no answer: ${messageOf(error)}`, later: true };
     }
   }
 

@@ -65,8 +65,8 @@ export class MethodLatency {
  * Here, latency is compared method by method, so that a change in the mix is no change in load. What a call takes includes the
  * delay of the event loop, the second signal: requests wait in sockets while a handler computes. The limit falls below
  * `minLimit` only when the loop itself is busy; else calls wait for others, and holding them costs nothing. When calls first take
- * too long, and after each epoch that was under load throughout, one window runs with the root of the limit, to see what calls
- * take at best (as BBR does): otherwise the best would be, or slowly become, what overload makes of it.
+ * too long, and after each epoch that was under load throughout, one window runs with the root of the limit (the same floor holds),
+ * to see what calls take at best (as BBR does): otherwise the best would be, or slowly become, what overload makes of it.
  *
  * @internal
  */
@@ -82,6 +82,7 @@ export class GradientLimit {
   private epochInUse = true;
   private gradient = 1;
   private headroom = FIRST_HEADROOM;
+  private least: number;
 
   /** @throws RangeError naming the option that is out of range. */
   constructor(options: GradientLimitOptions) {
@@ -89,12 +90,14 @@ export class GradientLimit {
     requireInRange('minLimit', options.minLimit, 1, options.maxLimit);
     requireInRange('toleratedMs', options.toleratedMs, 0, 60_000);
     this.options = options;
+    this.least = options.minLimit;
     this.limit = Math.min(Math.max(INITIAL_LIMIT, options.minLimit), options.maxLimit);
     this.windowFrom = this.epochFrom = options.clock.monotonic();
   }
 
   get value(): number {
-    return this.probing ? Math.ceil(Math.sqrt(this.limit)) : Math.floor(this.limit);
+    const probe = Math.max(Math.sqrt(this.limit), this.least);
+    return this.probing ? Math.ceil(Math.min(probe, this.limit)) : Math.floor(this.limit);
   }
 
   /** Calls take longer than they should: not all of them can be served. */
@@ -126,6 +129,7 @@ export class GradientLimit {
   private decide(now: number): void {
     const loop = this.options.loop.read();
     const ratio = this.ratio(loop.delayMs);
+    this.least = loop.utilization >= BUSY ? 1 : this.options.minLimit;
     const inUse = this.peak * 2 >= this.limit;
     const probed = this.probing;
     this.probing = false;
@@ -144,9 +148,8 @@ export class GradientLimit {
         this.probing = true;
       }
       const wanted = this.limit * this.gradient + Math.max(1, this.limit * this.headroom);
-      const least = loop.utilization >= BUSY ? 1 : this.options.minLimit;
       const next = this.limit + (wanted - this.limit) * SMOOTHING;
-      this.limit = Math.min(Math.max(next, least), this.options.maxLimit);
+      this.limit = Math.min(Math.max(next, this.least), this.options.maxLimit);
     } else if (!probed) {
       this.gradient = 1;
     }

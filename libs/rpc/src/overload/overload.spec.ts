@@ -110,6 +110,19 @@ describe('the limit', () => {
     expect(guard.snapshot.limit).toBeLessThan(5);
   });
 
+  it('is no less than minLimit in the window that looks what calls take at best, while the event loop has time', async () => {
+    const letIn = async (utilization: number) => {
+      const clock = new ManualClock();
+      const { control: guard, loop } = control(clock);
+      loop.reading = { delayMs: 0, utilization };
+      await round(clock, guard, 150, 100);
+      await round(clock, guard, 150, 1000);
+      return round(clock, guard, 150, 100);
+    };
+    expect(await letIn(0.3)).toBe(20);
+    expect(await letIn(1)).toBeLessThan(15);
+  });
+
   it('falls by the delay of the event loop alone', async () => {
     const clock = new ManualClock();
     const { control: guard, loop } = control(clock);
