@@ -1,4 +1,5 @@
 import type { Resolver, ServiceInstance } from '@flashmesh/core';
+import { context, ROOT_CONTEXT } from '@flashmesh/telemetry';
 import { experimental, logVerbosity, Metadata, status as Status } from '@grpc/grpc-js';
 
 type Listener = ConstructorParameters<ResolverClass>[1];
@@ -81,12 +82,14 @@ class MeshResolver {
   updateResolution(): void {
     if (this.unwatch) return;
     let open = true;
-    const stop = this.port.watch(this.service, (instances) => {
+    const listener = (instances: readonly ServiceInstance[]) => {
       // grpc-js must not be called back from within its own call, and not after `destroy`.
       queueMicrotask(() => {
         if (open) this.report(instances);
       });
-    });
+    };
+    // The first call of many comes here; what naming does from now on is no part of that one's trace.
+    const stop = context.with(ROOT_CONTEXT, () => this.port.watch(this.service, listener));
     this.unwatch = () => {
       open = false;
       stop();

@@ -4,6 +4,7 @@ import {
   SpanStatusCode,
   startTelemetry,
   type TelemetryOptions,
+  trace,
   withSpan,
 } from '@flashmesh/telemetry';
 import { FakeNaming, Inventory, stockOf, TestServers } from './mesh.fixture.ts';
@@ -56,6 +57,24 @@ describe('spans', () => {
       const fault = span.kind === SpanKind.CLIENT ? SpanStatusCode.ERROR : SpanStatusCode.UNSET;
       expect(span.status.code).toBe(fault);
     }
+  });
+
+  it('are no parents of what naming does for all calls', async () => {
+    const { telemetry } = record();
+    const server = await servers.start(() => stockOf('s'));
+    const naming = new FakeNaming();
+    naming.say('first', server.port);
+    const traced: boolean[] = [];
+    registerMeshResolver({
+      watch(service, listener) {
+        traced.push(trace.getActiveSpan() !== undefined);
+        return naming.watch(service, listener);
+      },
+    });
+    const client = createMeshClient(Inventory, { target: 'zk:///first' });
+    await withSpan('order', {}, () => client.getStock({ sku: 's' }));
+    await telemetry.shutdown();
+    expect(traced).toEqual([false]);
   });
 
   it('show each further attempt beneath its call, and metrics what went where', async () => {
