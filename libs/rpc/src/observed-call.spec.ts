@@ -1,17 +1,9 @@
 import { FlashmeshError, unavailable } from '@flashmesh/core';
-import {
-  SpanKind,
-  SpanStatusCode,
-  startTelemetry,
-  type TelemetryOptions,
-  withSpan,
-} from '@flashmesh/telemetry';
+import { SpanKind, SpanStatusCode, withSpan } from '@flashmesh/telemetry';
 import { FakeNaming, Inventory, stockOf, TestServers } from './mesh.fixture.ts';
 import { closeMeshClients, createMeshClient } from './mesh-client.ts';
 import { registerMeshResolver } from './mesh-resolver.ts';
-
-type Exporter = NonNullable<TelemetryOptions['spanExporter']>;
-type FinishedSpan = Parameters<Exporter['export']>[0][number];
+import { type FinishedSpan, recordSpans } from './spans.fixture.ts';
 
 const NAME = 'flashmesh.inventory.v1.InventoryService/GetStock';
 
@@ -24,7 +16,7 @@ describe('spans', () => {
   });
 
   it('form one trace over two hops, and a refusal is a fault of the caller’s span only', async () => {
-    const { spans, telemetry } = record();
+    const { spans, telemetry } = recordSpans();
     const back = await servers.start(({ sku }) => {
       if (sku === 'bad') throw new FlashmeshError('not_found', 'NO_STOCK', 'never had stock');
       return stockOf(sku);
@@ -59,7 +51,7 @@ describe('spans', () => {
   });
 
   it('show each further attempt beneath its call, and metrics what went where', async () => {
-    const { spans, telemetry } = record();
+    const { spans, telemetry } = recordSpans();
     const bad = await servers.start(() => {
       throw unavailable('REBUILDING', 'not now');
     });
@@ -95,25 +87,6 @@ describe('spans', () => {
     expect(metrics).toContain(`flashmesh_instance="i-${bad.port}"`);
   });
 });
-
-/** Telemetry whose finished spans can be looked at. */
-function record() {
-  const spans: FinishedSpan[] = [];
-  const telemetry = startTelemetry({
-    serviceName: 'test',
-    serviceVersion: '1',
-    instanceId: 'test-1',
-    spanExporter: {
-      export(finished, done) {
-        spans.push(...finished);
-        // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- success, of an SDK that rpc does not depend on
-        done({ code: 0 });
-      },
-      shutdown: () => Promise.resolve(),
-    },
-  });
-  return { spans, telemetry };
-}
 
 /** The child of `root`, its child, and so on; every span has one at most. */
 function chainBelow(root: FinishedSpan | undefined, spans: readonly FinishedSpan[]): FinishedSpan[] {
