@@ -1,4 +1,4 @@
-import { FlashmeshError, unavailable } from '@flashmesh/core';
+import { FlashmeshError, sleep, unavailable } from '@flashmesh/core';
 import { SpanKind, SpanStatusCode, withSpan } from '@flashmesh/telemetry';
 import { FakeNaming, Inventory, stockOf, TestServers } from './mesh.fixture.ts';
 import { closeMeshClients, createMeshClient } from './mesh-client.ts';
@@ -85,6 +85,33 @@ describe('spans', () => {
     expect(line('flashmesh_rpc_calls')).toMatch(/zk:\/\/\/observed.* 4$/);
     expect(line('flashmesh_rpc_retries')).toMatch(/ [1-4]$/);
     expect(metrics).toContain(`flashmesh_instance="i-${bad.port}"`);
+  });
+
+  it('show a hedge beneath its call, and who won', async () => {
+    const { spans, telemetry } = recordSpans();
+    const slow = await servers.start((_request, call) => sleep(60_000, call.signal));
+    const quick = await servers.start(() => stockOf('s'));
+    const naming = new FakeNaming();
+    registerMeshResolver(naming);
+    naming.say('hedged', slow.port, quick.port);
+    const client = createMeshClient(Inventory, {
+      target: 'zk:///hedged',
+      balancing: { policy: 'round_robin' },
+      methods: { getStock: { idempotent: true, hedge: { initialDelayMs: 10 } } },
+    });
+    for (let i = 0; i < 4; i++) await client.getStock({ sku: 's' });
+    await telemetry.shutdown();
+
+    const hedge = spans.find(({ name }) => name === `${NAME} hedge`);
+    const call = spans.find((span) => span.spanContext().spanId === hedge?.parentSpanContext?.spanId);
+    expect(call).toMatchObject({
+      name: NAME,
+      attributes: { 'flashmesh.rpc.attempts': 2, 'flashmesh.instance': `i-${quick.port}` },
+    });
+    expect(hedge?.attributes).toMatchObject({
+      'flashmesh.rpc.attempt': 2,
+      'flashmesh.instance': `i-${quick.port}`,
+    });
   });
 });
 
