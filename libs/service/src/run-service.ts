@@ -30,6 +30,7 @@ import { type BaseEnv, loadEnv, type ServiceEnv } from './env.ts';
 import type { JobHandler } from './admin-jobs.ts';
 import { Health, HealthServer } from './health.ts';
 import type { SettingsDefinition } from './live-settings.ts';
+import { logFields } from './log-fields.ts';
 import { type Operations, startOperations } from './operations.ts';
 import { ShutdownStack } from './shutdown.ts';
 import { SocketGuard } from './socket-guard.ts';
@@ -108,6 +109,7 @@ export async function runService<S extends z.ZodRawShape>(options: ServiceOption
     instance: env.INSTANCE_ID,
     level: env.LOG_LEVEL,
     pretty: env.LOG_FORMAT === 'pretty',
+    fields: logFields,
   });
   const shutdown = new ShutdownStack(logger, env.DRAIN_TIMEOUT_MS + STEP_GRACE_MS);
   stopOnSignals(shutdown, logger);
