@@ -2,8 +2,9 @@
 
 usage: client.py STUBS CATALOG ORDER INVENTORY PAYMENT INGEST [SALE SKU]      (addresses as host:port)
 
-Calls every service, checks what comes back, prints one line a check, exits with 1 when one fails. Under TLS: GRPC_CA_FILE,
-GRPC_CERT_FILE and GRPC_KEY_FILE, with a certificate that the services' rules let in.
+Calls every service, checks what comes back, prints one line a check, exits with 1 when one fails. Under mutual TLS: GRPC_CA_FILE,
+GRPC_CERT_FILE and GRPC_KEY_FILE are those of the gateway, which may call all but payment, PAYMENT_CERT_FILE and PAYMENT_KEY_FILE
+those of order, which may; then it also checks that it is refused without a certificate and with the wrong one.
 """
 
 import os
@@ -58,18 +59,27 @@ def details_of(error):
     return found
 
 
-def channel_to(address):
-    names = ("GRPC_CA_FILE", "GRPC_KEY_FILE", "GRPC_CERT_FILE")
-    if names[0] not in os.environ:
+ca_file = os.environ.get("GRPC_CA_FILE")
+
+
+def content(variable):
+    with open(os.environ[variable], "rb") as file:
+        return file.read()
+
+
+def channel_to(address, shown="GRPC"):
+    """A channel; under TLS it shows the certificate of the variables that begin so, or none."""
+    if not ca_file:
         return grpc.insecure_channel(address)
-    return grpc.secure_channel(address, grpc.ssl_channel_credentials(*(open(os.environ[n], "rb").read() for n in names)))
+    key, certificate = (content(f"{shown}_KEY_FILE"), content(f"{shown}_CERT_FILE")) if shown else (None, None)
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(content("GRPC_CA_FILE"), key, certificate))
 
 
 DEADLINE = 10
 catalog = catalog_pb2_grpc.CatalogServiceStub(channel_to(catalog_at))
 order = order_pb2_grpc.OrderServiceStub(channel_to(order_at))
 inventory = inventory_pb2_grpc.InventoryServiceStub(channel_to(inventory_at))
-payment = payment_pb2_grpc.PaymentServiceStub(channel_to(payment_at))
+payment = payment_pb2_grpc.PaymentServiceStub(channel_to(payment_at, "PAYMENT"))
 ingest = event_pb2_grpc.IngestStub(channel_to(ingest_at))
 
 sale = catalog.GetSale(catalog_pb2.GetSaleRequest(sale_id=sale_id), timeout=DEADLINE).sale
@@ -123,5 +133,13 @@ check("event.Ingest.Receive", first.id == event.id and not first.duplicate)
 check("event.Ingest.Receive, repeated, is a duplicate", second.duplicate)
 unnamed = code_of(lambda: ingest.Receive(event_pb2.Event(type="x", source="/python"), timeout=DEADLINE))
 check("event.Ingest.Receive without an id", unnamed == grpc.StatusCode.INVALID_ARGUMENT, unnamed)
+
+if ca_file:
+    stranger = order_pb2_grpc.OrderServiceStub(channel_to(order_at, shown=None))
+    refused = code_of(lambda: stranger.GetOrder(question, timeout=DEADLINE))
+    check("order.GetOrder without a certificate", refused == grpc.StatusCode.UNAUTHENTICATED, refused)
+    other = payment_pb2_grpc.PaymentServiceStub(channel_to(payment_at))
+    refused = code_of(lambda: other.Charge(charge, timeout=DEADLINE))
+    check("payment.Charge by who may not", refused == grpc.StatusCode.PERMISSION_DENIED, refused)
 
 sys.exit(1 if failures else 0)

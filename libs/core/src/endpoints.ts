@@ -6,6 +6,8 @@ export interface ServiceInstance {
   readonly address: string;
   /** Version of the service. */
   readonly version: string;
+  /** Names what it serves: instances with equal revisions serve the same methods. @default nothing was said about it */
+  readonly revision?: string;
   /** Where it runs; callers prefer their own zone. */
   readonly zone: string;
   /** Share of the calls relative to the other instances; 0 takes it out. */

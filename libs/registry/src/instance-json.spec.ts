@@ -5,6 +5,8 @@ describe('decodeInstance', () => {
 
   it('reads what was written', () => {
     expect(decodeInstance(Buffer.from(encodeInstance(instance)))).toEqual(instance);
+    const revised = { ...instance, revision: 'a1' };
+    expect(decodeInstance(Buffer.from(encodeInstance(revised)))).toEqual(revised);
   });
 
   it('knows one that drains, which has no weight for those who do not', () => {

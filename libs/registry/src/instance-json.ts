@@ -3,9 +3,17 @@ import type { ServiceInstance } from '@flashmesh/core';
 /**
  * What an instance's node holds. One that drains has no weight either: readers that do not know the state leave it alone by that.
  */
-export function encodeInstance({ id, address, version, zone, weight, state }: ServiceInstance): string {
-  if (state === 'draining') return JSON.stringify({ id, address, version, zone, weight: 0, state });
-  return JSON.stringify({ id, address, version, zone, weight });
+export function encodeInstance({
+  id,
+  address,
+  version,
+  revision,
+  zone,
+  weight,
+  state,
+}: ServiceInstance): string {
+  if (state === 'draining') return JSON.stringify({ id, address, version, revision, zone, weight: 0, state });
+  return JSON.stringify({ id, address, version, revision, zone, weight });
 }
 
 /** The instance, or `undefined` for what is none: others may write there, and one bad node must not hide the good ones. */
@@ -17,10 +25,17 @@ export function decodeInstance(data: Buffer): ServiceInstance | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { id, address, version, zone, weight, state } = value;
+  const { id, address, version, revision, zone, weight, state } = value;
   if (typeof id !== 'string' || typeof address !== 'string' || !/^.+:\d+$/.test(address)) return undefined;
   if (typeof version !== 'string' || typeof zone !== 'string') return undefined;
   if (typeof weight !== 'number' || !(weight >= 0)) return undefined;
-  const instance = { id, address, version, zone, weight };
-  return state === 'draining' ? { ...instance, state } : instance;
+  return {
+    id,
+    address,
+    version,
+    zone,
+    weight,
+    ...(typeof revision === 'string' && { revision }),
+    ...(state === 'draining' && { state }),
+  };
 }

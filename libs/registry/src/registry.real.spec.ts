@@ -29,7 +29,7 @@ describe('Registry, real server', () => {
   const connect = async () => {
     const zk = await ZooKeeper.connect({ servers, sessionTimeoutMs: 2000 });
     clients.push(zk);
-    return { zk, registry: new Registry(zk, { root }) };
+    return { zk, registry: new Registry(zk, { root, metadataRoot: `${root}-metadata` }) };
   };
 
   beforeEach(async () => {
@@ -64,6 +64,29 @@ describe('Registry, real server', () => {
     await eventually(() => ids() === '');
     expect(performance.now() - from).toBeLessThan(500);
     expect(late).toHaveLength(1);
+  });
+
+  it('tells what a service serves apart from its instances, once a revision', async () => {
+    const [one, two] = [await connect(), await connect()];
+    const methods = ['/shop.v1.Shop/Buy', '/shop.v1.Shop/Browse', '/shop.v1.Admin/Close'];
+    const revision = await one.registry.publish('shop', { methods });
+    expect(await two.registry.publish('shop', { methods: methods.toReversed() })).toBe(revision);
+    const next = await two.registry.publish('shop', { methods: methods.slice(1) });
+    expect(next).not.toBe(revision);
+    const folder = `${root}-metadata/shop`;
+    expect((await one.zk.children(folder)).toSorted()).toEqual([revision, next].toSorted());
+    await one.registry.announce('shop', { ...instanceOf('one'), revision });
+    await eventually(() => ids() === 'one');
+    expect(seen.at(-1)).toEqual([{ ...instanceOf('one'), revision }]);
+    expect((await two.zk.get(`${root}/shop/one`)).data.toString()).not.toContain('Browse');
+    expect((await watcher.metadata('shop', revision))?.methods).toEqual(methods.toSorted());
+    // It never changes, so nobody is asked twice.
+    await one.zk.delete(`${folder}/${revision}`);
+    expect((await watcher.metadata('shop', revision))?.methods).toHaveLength(3);
+    expect(await two.registry.metadata('shop', revision)).toBeUndefined();
+    await one.zk.create(`${folder}/rubbish`, 'not json');
+    expect(await two.registry.metadata('shop', 'rubbish')).toBeUndefined();
+    await expect(two.registry.metadata('shop', '../x')).rejects.toMatchObject({ field: 'revision' });
   });
 
   it('says that an instance drains, and goes on saying so when its node is lost', async () => {

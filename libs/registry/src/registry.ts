@@ -3,11 +3,14 @@ import type { Logger } from '@flashmesh/telemetry';
 import { joinPath, PersistentNode, type ZooKeeper } from '@flashmesh/zookeeper';
 import { Announcement } from './announcement.ts';
 import { decodeInstance, encodeInstance } from './instance-json.ts';
+import { MetadataNodes, type ServiceMetadata } from './service-metadata.ts';
 import { type InstancesListener, ServiceWatch } from './service-watch.ts';
 
 export interface RegistryOptions {
   /** The node beneath which services are. @default '/flashmesh/services' */
   readonly root?: string;
+  /** The node beneath which their metadata is. @default '/flashmesh/metadata' */
+  readonly metadataRoot?: string;
   readonly logger?: Logger;
 }
 
@@ -19,6 +22,8 @@ export interface RegistryOptions {
 export class Registry implements Resolver {
   private readonly zk: ZooKeeper;
   private readonly root: string;
+  private readonly metadataRoot: string;
+  private readonly metadataNodes: MetadataNodes;
   private readonly logger: Logger | undefined;
   private readonly watches = new Map<string, ServiceWatch>();
   private readonly announcements = new Set<Announcement>();
@@ -26,6 +31,8 @@ export class Registry implements Resolver {
   constructor(zk: ZooKeeper, o: RegistryOptions = {}) {
     this.zk = zk;
     this.root = o.root ?? '/flashmesh/services';
+    this.metadataRoot = o.metadataRoot ?? '/flashmesh/metadata';
+    this.metadataNodes = new MetadataNodes(zk);
     this.logger = o.logger;
   }
 
@@ -51,6 +58,26 @@ export class Registry implements Resolver {
       throw error;
     }
     return announcement;
+  }
+
+  /**
+   * Tells what a service serves; an instance names it by the revision that this returns.
+   *
+   * @throws ZooKeeperError e.g. `ZK_CONNECTION_LOSS`: it can be tried again.
+   */
+  publish(service: string, metadata: ServiceMetadata): Promise<string> {
+    const folder = joinPath(this.metadataRoot, requireName('service', service));
+    return this.metadataNodes.publish(folder, metadata);
+  }
+
+  /**
+   * What instances of a revision serve; `undefined` for one that nobody published. Asked of ZooKeeper once a revision.
+   *
+   * @throws ZooKeeperError when ZooKeeper cannot be asked.
+   */
+  async metadata(service: string, revision: string): Promise<ServiceMetadata | undefined> {
+    const folder = joinPath(this.metadataRoot, requireName('service', service));
+    return this.metadataNodes.read(joinPath(folder, requireName('revision', revision)));
   }
 
   watch(service: string, listener: (instances: readonly ServiceInstance[]) => void): () => void {

@@ -1,18 +1,9 @@
-import { FlashmeshError, unavailable } from '@flashmesh/core';
-import {
-  SpanKind,
-  SpanStatusCode,
-  startTelemetry,
-  type TelemetryOptions,
-  trace,
-  withSpan,
-} from '@flashmesh/telemetry';
+import { FlashmeshError, sleep, unavailable } from '@flashmesh/core';
+import { SpanKind, SpanStatusCode, trace, withSpan } from '@flashmesh/telemetry';
 import { FakeNaming, Inventory, stockOf, TestServers } from './mesh.fixture.ts';
 import { closeMeshClients, createMeshClient } from './mesh-client.ts';
 import { registerMeshResolver } from './mesh-resolver.ts';
-
-type Exporter = NonNullable<TelemetryOptions['spanExporter']>;
-type FinishedSpan = Parameters<Exporter['export']>[0][number];
+import { type FinishedSpan, recordSpans } from './spans.fixture.ts';
 
 const NAME = 'flashmesh.inventory.v1.InventoryService/GetStock';
 
@@ -25,7 +16,7 @@ describe('spans', () => {
   });
 
   it('form one trace over two hops, and a refusal is a fault of the caller’s span only', async () => {
-    const { spans, telemetry } = record();
+    const { spans, telemetry } = recordSpans();
     const back = await servers.start(({ sku }) => {
       if (sku === 'bad') throw new FlashmeshError('not_found', 'NO_STOCK', 'never had stock');
       return stockOf(sku);
@@ -60,7 +51,7 @@ describe('spans', () => {
   });
 
   it('are no parents of what naming does for all calls', async () => {
-    const { telemetry } = record();
+    const { telemetry } = recordSpans();
     const server = await servers.start(() => stockOf('s'));
     const naming = new FakeNaming();
     naming.say('first', server.port);
@@ -78,7 +69,7 @@ describe('spans', () => {
   });
 
   it('show each further attempt beneath its call, and metrics what went where', async () => {
-    const { spans, telemetry } = record();
+    const { spans, telemetry } = recordSpans();
     const bad = await servers.start(() => {
       throw unavailable('REBUILDING', 'not now');
     });
@@ -113,26 +104,34 @@ describe('spans', () => {
     expect(line('flashmesh_rpc_retries')).toMatch(/ [1-4]$/);
     expect(metrics).toContain(`flashmesh_instance="i-${bad.port}"`);
   });
-});
 
-/** Telemetry whose finished spans can be looked at. */
-function record() {
-  const spans: FinishedSpan[] = [];
-  const telemetry = startTelemetry({
-    serviceName: 'test',
-    serviceVersion: '1',
-    instanceId: 'test-1',
-    spanExporter: {
-      export(finished, done) {
-        spans.push(...finished);
-        // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- success, of an SDK that rpc does not depend on
-        done({ code: 0 });
-      },
-      shutdown: () => Promise.resolve(),
-    },
+  it('show a hedge beneath its call, and who won', async () => {
+    const { spans, telemetry } = recordSpans();
+    const slow = await servers.start((_request, call) => sleep(60_000, call.signal));
+    const quick = await servers.start(() => stockOf('s'));
+    const naming = new FakeNaming();
+    registerMeshResolver(naming);
+    naming.say('hedged', slow.port, quick.port);
+    const client = createMeshClient(Inventory, {
+      target: 'zk:///hedged',
+      balancing: { policy: 'round_robin' },
+      methods: { getStock: { idempotent: true, hedge: { initialDelayMs: 10 } } },
+    });
+    for (let i = 0; i < 4; i++) await client.getStock({ sku: 's' });
+    await telemetry.shutdown();
+
+    const hedge = spans.find(({ name }) => name === `${NAME} hedge`);
+    const call = spans.find((span) => span.spanContext().spanId === hedge?.parentSpanContext?.spanId);
+    expect(call).toMatchObject({
+      name: NAME,
+      attributes: { 'flashmesh.rpc.attempts': 2, 'flashmesh.instance': `i-${quick.port}` },
+    });
+    expect(hedge?.attributes).toMatchObject({
+      'flashmesh.rpc.attempt': 2,
+      'flashmesh.instance': `i-${quick.port}`,
+    });
   });
-  return { spans, telemetry };
-}
+});
 
 /** The child of `root`, its child, and so on; every span has one at most. */
 function chainBelow(root: FinishedSpan | undefined, spans: readonly FinishedSpan[]): FinishedSpan[] {

@@ -30,6 +30,7 @@ import { type BaseEnv, loadEnv, type ServiceEnv } from './env.ts';
 import type { JobHandler } from './admin-jobs.ts';
 import { Health, HealthServer } from './health.ts';
 import type { SettingsDefinition } from './live-settings.ts';
+import { logFields } from './log-fields.ts';
 import { type Operations, startOperations } from './operations.ts';
 import { ShutdownStack } from './shutdown.ts';
 import { SocketGuard } from './socket-guard.ts';
@@ -86,6 +87,8 @@ export interface ServiceOptions<S extends z.ZodRawShape> {
 const DRAIN_PROPAGATION_MS = 250;
 /** ZooKeeper out of reach must not hold up a stop. */
 const ANNOUNCE_DRAIN_MS = 1000;
+/** How long it may take to tell what the service serves before it starts without. */
+const PUBLISH_MS = 2000;
 /** One step of the shutdown takes at most this much longer than the drain. */
 const STEP_GRACE_MS = 2000;
 
@@ -108,6 +111,7 @@ export async function runService<S extends z.ZodRawShape>(options: ServiceOption
     instance: env.INSTANCE_ID,
     level: env.LOG_LEVEL,
     pretty: env.LOG_FORMAT === 'pretty',
+    fields: logFields,
   });
   const shutdown = new ShutdownStack(logger, env.DRAIN_TIMEOUT_MS + STEP_GRACE_MS);
   stopOnSignals(shutdown, logger);
@@ -202,10 +206,12 @@ async function start<S extends z.ZodRawShape>(
   started = true;
   await operations.open(context);
   if (calls) {
+    const revision = await publishMethods(options.name, services, dependencies.registry, logger);
     const announcement = await dependencies.registry.announce(options.name, {
       id: env.INSTANCE_ID,
       address: `${env.HOST}:${calls.port}`,
       version: env.VERSION,
+      ...(revision !== undefined && { revision }),
       zone: env.ZONE,
       weight: 1,
     });
@@ -220,6 +226,24 @@ async function start<S extends z.ZodRawShape>(
   shutdown.push('readiness', () => {
     started = false;
   });
+}
+
+/** Tells tools what the service serves. Nobody's calls depend on it, so that it cannot be told is no reason not to start. */
+async function publishMethods(
+  name: string,
+  services: NonNullable<ServiceOptions<z.ZodRawShape>['services']>,
+  registry: Registry,
+  logger: Logger,
+): Promise<string | undefined> {
+  const methods = services.flatMap(({ fullName, methods }) =>
+    Object.values(methods).map((method) => `/${fullName}/${method.name}`),
+  );
+  try {
+    return await within(registry.publish(name, { methods }), PUBLISH_MS, 'publishing the methods');
+  } catch (error) {
+    logger.warn({ err: error }, 'the methods of this instance are not told');
+    return undefined;
+  }
 }
 
 /** @throws Error naming the file or the identity that is wrong: a service that nobody would believe does not start. */

@@ -13,6 +13,8 @@ export interface LoggerOptions {
   readonly level?: string;
   /** Lines for people instead of JSON. @default false */
   readonly pretty?: boolean;
+  /** What each line says besides, asked for whenever one is written; what the line itself says wins. @default nothing */
+  readonly fields?: () => object;
   /** Where the lines go. @default standard output */
   readonly destination?: DestinationStream;
 }
@@ -22,11 +24,11 @@ export interface LoggerOptions {
  * span, its `trace_id` and `span_id`. An error goes under the key `err`.
  */
 export function createLogger(options: LoggerOptions): Logger {
-  const { service, instance, level = 'info', pretty = false, destination } = options;
+  const { service, instance, level = 'info', pretty = false, fields, destination } = options;
   const settings = {
     level,
     base: { service, instance },
-    mixin: traceIds,
+    mixin: fields ? () => ({ ...fields(), ...traceIds() }) : traceIds,
     formatters: { level: (label: string) => ({ level: label }) },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
   };

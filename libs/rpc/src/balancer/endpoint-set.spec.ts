@@ -55,6 +55,25 @@ describe('EndpointSet', () => {
     expect(test.count(400)['d']).toBe(100);
   });
 
+  it('tries one again that lost every draw, once in a second and in 200 calls', async () => {
+    const test = three();
+    const slow = test.get('a');
+    for (let i = 0; i < 2; i++) {
+      const startedMs = test.set.started(slow);
+      await test.clock.advance(5000);
+      test.set.ended(slow, startedMs, 'success');
+    }
+    test.attempt('b', 'success', 2);
+    test.attempt('c', 'success', 2);
+    expect(test.count(199)['a']).toBeUndefined();
+    expect(test.count(100)['a']).toBe(1);
+    expect(test.count(1000)['a']).toBeUndefined();
+    await test.clock.advance(1000);
+    expect(test.count(100)['a']).toBe(1);
+    await test.clock.advance(1000);
+    expect(test.count(99)['a']).toBeUndefined();
+  });
+
   it('uses one that drains only when there is nobody else', () => {
     const test = three();
     const draining = (...names: readonly string[]) =>

@@ -1,6 +1,7 @@
 import { TLSSocket, connect as tlsConnect } from 'node:tls';
 import { jest } from '@jest/globals';
 import { ManualClock } from '@flashmesh/core';
+import { SpanKind } from '@flashmesh/telemetry';
 import {
   type ChannelCredentials,
   Client,
@@ -8,7 +9,8 @@ import {
   type ServiceError,
   status as Status,
 } from '@grpc/grpc-js';
-import { CertificateFolder, type Issued, TestAuthority } from '../certificates.fixture.ts';
+import type { BuiltInService } from '../built-in-service.ts';
+import { CertificateFolder, type Issued, TestAuthority } from '../testing/certificates.ts';
 import { HealthService } from '../health-service.ts';
 import { type MeshSecurity, useMeshSecurity } from '../identity/mesh-security.ts';
 import { MeshTls } from '../identity/mesh-tls.ts';
@@ -18,6 +20,7 @@ import { registerMeshResolver } from '../mesh-resolver.ts';
 import { FakeNaming, Inventory, listening, LogLines, stockOf, until } from '../mesh.fixture.ts';
 import { MeshServer, type MeshServerOptions } from '../mesh-server.ts';
 import { pathOf } from '../service-definition.ts';
+import { recordSpans } from '../spans.fixture.ts';
 import { ANYONE, defineRules } from './rules.ts';
 
 const identity = 'spiffe://cluster.local/ns/shop/sa/flashmesh-{service}';
@@ -51,6 +54,14 @@ const rules = defineRules(Inventory, {
 });
 
 const seen: IncomingCall[] = [];
+
+/** A service whose handler throws what nobody meant. */
+const Failing = { ...Inventory, fullName: 'test.Failing', methods: { getStock: Inventory.methods.getStock } };
+const failing: BuiltInService = {
+  definition: Failing,
+  handlers: { GetStock: () => Promise.reject(new TypeError('a bug')) },
+  rules: defineRules(Failing, { getStock: { callers: ['order'] } }),
+};
 
 async function serve(security: MeshSecurity, more: Partial<MeshServerOptions> = {}): Promise<MeshServer> {
   const options = { services: [Inventory], rules: [rules], host: '127.0.0.1', port: 0, logger: log.logger };
@@ -124,6 +135,22 @@ describe('a mesh under TLS', () => {
     });
     expect(await call(server, foreign(issued))).toEqual([Status.OK, '']);
     expect(seen[0]?.caller?.id).toBe(idOf('order'));
+  });
+
+  it('names the caller in the span of a call, and in the log when the call failed', async () => {
+    const { spans, telemetry } = recordSpans();
+    await serve(mounted('inventory').tls, { builtIn: [failing] });
+    useMeshSecurity(mounted('order').tls);
+    await createMeshClient(Inventory, { target: 'zk:///inventory' }).getStock({});
+    const broken = createMeshClient(Failing, { target: 'zk:///inventory' });
+    await expect(broken.getStock({})).rejects.toMatchObject({ kind: 'internal' });
+    await telemetry.shutdown();
+    const served = spans.filter(({ kind }) => kind === SpanKind.SERVER);
+    expect(served.map(({ attributes }) => attributes['flashmesh.rpc.caller'])).toEqual([
+      idOf('order'),
+      idOf('order'),
+    ]);
+    expect(lines()).toMatchObject([{ msg: 'a call failed unexpectedly', caller: idOf('order') }]);
   });
 
   it('refuses a method that the rules do not give to the caller, and logs who asked', async () => {
