@@ -8,7 +8,7 @@ import {
   type ServiceError,
   status as Status,
 } from '@grpc/grpc-js';
-import { CertificateFolder, type Issued, TestAuthority } from '../certificates.fixture.ts';
+import { CertificateFolder, type Issued, TestAuthority } from '../testing/certificates.ts';
 import { HealthService } from '../health-service.ts';
 import { type MeshSecurity, useMeshSecurity } from '../identity/mesh-security.ts';
 import { MeshTls } from '../identity/mesh-tls.ts';

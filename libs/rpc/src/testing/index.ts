@@ -1,0 +1,1 @@
+export { CertificateFolder, type CertificateOptions, type Issued, TestAuthority } from './certificates.ts';
