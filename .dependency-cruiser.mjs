@@ -53,7 +53,7 @@ export default {
       comment:
         'What a lib offers as @flashmesh/<lib>/testing, simulated servers and the like, stays out of what runs.',
       severity: 'error',
-      from: { pathNot: '[.]spec[.]ts$|/testing/|^test/' },
+      from: { pathNot: '[.]spec[.]ts$|/testing/|^(test|bench)/' },
       to: { path: '^libs/[^/]+/src/testing/' },
     },
     {

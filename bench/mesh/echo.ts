@@ -5,9 +5,14 @@ const bytesType = {
   decode: (bytes: Uint8Array): Uint8Array => bytes,
 };
 
+export const PACKAGE = 'flashmesh.bench.v1';
+export const PATH = `/${PACKAGE}.Echo/Call`;
+export const PAYLOAD = Buffer.alloc(100, 'x');
+
+/** The service as the mesh wants it. */
 export const Echo = {
   name: 'Echo',
-  fullName: 'flashmesh.bench.v1.Echo',
+  fullName: `${PACKAGE}.Echo`,
   methods: {
     call: {
       name: 'Call',
@@ -21,5 +26,17 @@ export const Echo = {
   },
 };
 
-export const PATH = '/flashmesh.bench.v1.Echo/Call';
-export const PAYLOAD = Buffer.alloc(100, 'x');
+export const same = (bytes: Buffer): Buffer => bytes;
+
+/** The same as grpc-js wants it. */
+export const grpcEcho = {
+  call: {
+    path: PATH,
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: same,
+    requestDeserialize: same,
+    responseSerialize: same,
+    responseDeserialize: same,
+  },
+} as const;

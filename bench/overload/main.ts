@@ -1,7 +1,7 @@
 /**
  * A server in a process of its own at three times what it can do, with and without shedding: figures of one run, to be read as
  * ratios. A call waits for something else, computes, and answers; callers give up after a second, and do not try again.
- * `nest build overload && node dist/apps/overload/main.js`, nothing else needed.
+ * `npm run bench:overload`, nothing else needed.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { sleep } from '@flashmesh/core';

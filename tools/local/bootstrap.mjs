@@ -119,6 +119,7 @@ async function handOver() {
     check: 'tools/checks/check.ts',
     cluster: 'tools/e2e/main.ts',
     charts: 'tools/charts/lint.ts',
+    'bench:mesh': 'bench/mesh/main.ts',
     'bench:zookeeper': 'bench/zookeeper/run.ts',
   }[command];
   const script = own

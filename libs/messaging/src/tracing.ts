@@ -10,6 +10,7 @@ import {
   startSpan,
   trace,
   traceparentOf,
+  traceparentOfSpan,
 } from '@flashmesh/telemetry';
 import type { IncomingEvent } from './envelope.ts';
 
@@ -32,7 +33,7 @@ export function startSend(event: Traced): { traceparent: string | undefined; end
     attributes: attributesOf(event, 'send'),
   });
   return {
-    traceparent: traceparentOf(trace.setSpan(context.active(), span)),
+    traceparent: traceparentOfSpan(span),
     end: (error) => endSpan(span, error),
   };
 }

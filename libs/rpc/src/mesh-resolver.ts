@@ -12,6 +12,15 @@ type ResolverClass = Parameters<typeof experimental.registerResolver>[1];
  */
 export const INSTANCES_ATTRIBUTE = `${experimental.SUBCHANNEL_ARGS_EXCLUDE_KEY_PREFIX}.flashmesh_instances`;
 
+/** What grpc-js is told of a call, which is nothing: it only reads these, so all calls share them. */
+const EVERY_CALL = {
+  methodConfig: { name: [] },
+  pickInformation: {},
+  status: Status.OK,
+  dynamicFilterFactories: [],
+};
+const NOBODY = { ...EVERY_CALL, status: Status.UNAVAILABLE };
+
 const SCHEME = 'zk';
 let port: Resolver | undefined;
 let ownZone: string | undefined;
@@ -58,12 +67,7 @@ class MeshResolver {
    * where policies by method belong.
    */
   private readonly selector = {
-    invoke: () => ({
-      methodConfig: { name: [] },
-      pickInformation: {},
-      status: this.empty ? Status.UNAVAILABLE : Status.OK,
-      dynamicFilterFactories: [],
-    }),
+    invoke: () => (this.empty ? NOBODY : EVERY_CALL),
     unref: () => undefined,
   };
 

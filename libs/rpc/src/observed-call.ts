@@ -12,7 +12,7 @@ import {
   SpanKind,
   startSpan,
   trace,
-  traceparentOf,
+  traceparentOfSpan,
 } from '@flashmesh/telemetry';
 import { status as Status } from '@grpc/grpc-js';
 import { type MethodDefinitionLike, pathOf, type ServiceDefinitionLike } from './service-definition.ts';
@@ -33,6 +33,8 @@ const SERVER_FAULTS: ReadonlySet<Status> = new Set([
   Status.UNAVAILABLE,
   Status.DATA_LOSS,
 ]);
+const SERVER_FAULT = (code: Status): boolean => SERVER_FAULTS.has(code);
+const ANY_FAULT = (): boolean => true;
 
 /** What spans and metrics say of every call of a method. @internal */
 export interface ObservedMethod {
@@ -71,7 +73,7 @@ export class ObservedCall {
   /** An outgoing call; its span is a child of the active one. */
   static client(method: ObservedMethod): ObservedCall {
     const span = startSpan(method.spanName, { kind: SpanKind.CLIENT, attributes: method.attributes });
-    return new ObservedCall(method, span, clientDuration, () => true);
+    return new ObservedCall(method, span, clientDuration, ANY_FAULT);
   }
 
   /** An incoming call; its span is a child of the caller's. */
@@ -83,7 +85,7 @@ export class ObservedCall {
     const parent = contextFromTraceparent(traceparent);
     const span = startSpan(method.spanName, { kind: SpanKind.SERVER, attributes: method.attributes, parent });
     if (caller !== undefined) span.setAttribute(attr.rpcCaller, caller);
-    return new ObservedCall(method, span, serverDuration, (code) => SERVER_FAULTS.has(code));
+    return new ObservedCall(method, span, serverDuration, SERVER_FAULT);
   }
 
   private constructor(
@@ -100,7 +102,7 @@ export class ObservedCall {
 
   /** What to send so that the far side's span becomes the child of this one. */
   get traceparent(): string | undefined {
-    return traceparentOf(trace.setSpan(context.active(), this.span));
+    return traceparentOfSpan(this.span);
   }
 
   /**
@@ -154,7 +156,7 @@ export class ObservedAttempt {
 
   /** What to send so that the far side's span becomes the child of this one. */
   get traceparent(): string | undefined {
-    return traceparentOf(trace.setSpan(context.active(), this.span));
+    return traceparentOfSpan(this.span);
   }
 
   end(code: number, instance: string | undefined): void {

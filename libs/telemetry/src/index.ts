@@ -5,7 +5,7 @@ export type { Counter, Gauge, Histogram, InstrumentOptions, Observation } from '
 export { NestLogger } from './nest-logger.ts';
 export { startTelemetry, type Telemetry, type TelemetryOptions } from './start-telemetry.ts';
 export { nameScript, traceRedis } from './trace-redis.ts';
-export { contextFromTraceparent, traceparentOf } from './traceparent.ts';
+export { contextFromTraceparent, traceparentOf, traceparentOfSpan } from './traceparent.ts';
 export { recordError, runInSpan, type SpanOptions, startSpan, withSpan } from './tracing.ts';
 
 // OpenTelemetry's own, so that nobody else needs to depend on it.

@@ -1,5 +1,5 @@
-import { ROOT_CONTEXT, trace } from '@opentelemetry/api';
-import { contextFromTraceparent, traceparentOf } from './traceparent.ts';
+import { INVALID_SPAN_CONTEXT, ROOT_CONTEXT, type Span, trace } from '@opentelemetry/api';
+import { contextFromTraceparent, traceparentOf, traceparentOfSpan } from './traceparent.ts';
 
 const traceId = '0af7651916cd43dd8448eb211c80319c';
 const spanId = 'b7ad6b7169203331';
@@ -8,6 +8,7 @@ describe('traceparent', () => {
   it.each(['00', '01'])('comes back as it was, with flags %s', (flags) => {
     const header = `00-${traceId}-${spanId}-${flags}`;
     expect(traceparentOf(contextFromTraceparent(header))).toBe(header);
+    expect(traceparentOfSpan(trace.getSpan(contextFromTraceparent(header)) as Span)).toBe(header);
     expect(trace.getSpanContext(contextFromTraceparent(header))).toMatchObject({
       traceId,
       spanId,
@@ -34,5 +35,9 @@ describe('traceparent', () => {
   ])('takes %j for no parent', (header) => {
     expect(contextFromTraceparent(header)).toBe(ROOT_CONTEXT);
     expect(traceparentOf(contextFromTraceparent(header))).toBeUndefined();
+  });
+
+  it('is none of a span without an id', () => {
+    expect(traceparentOfSpan(trace.wrapSpanContext(INVALID_SPAN_CONTEXT))).toBeUndefined();
   });
 });

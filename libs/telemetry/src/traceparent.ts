@@ -3,6 +3,7 @@ import {
   type Context,
   isSpanContextValid,
   ROOT_CONTEXT,
+  type Span,
   trace,
 } from '@opentelemetry/api';
 
@@ -16,8 +17,18 @@ const TRACEPARENT = /^(?!ff)([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2}
  * @returns undefined when the context holds no valid span
  */
 export function traceparentOf(context: Context = contexts.active()): string | undefined {
-  const span = trace.getSpanContext(context);
-  if (!span || !isSpanContextValid(span)) return undefined;
+  const span = trace.getSpan(context);
+  return span && traceparentOfSpan(span);
+}
+
+/**
+ * The W3C `traceparent` of a span, without a context made only to look it up: that is a copy of the context's map each time.
+ *
+ * @returns undefined when the span has no valid id, e.g. before telemetry was started
+ */
+export function traceparentOfSpan(of: Span): string | undefined {
+  const span = of.spanContext();
+  if (!isSpanContextValid(span)) return undefined;
   return `00-${span.traceId}-${span.spanId}-${(span.traceFlags & 1) === 1 ? '01' : '00'}`;
 }
 

@@ -1,14 +1,12 @@
 import {
   attr,
   contextFromTraceparent,
-  ROOT_CONTEXT,
   runInSpan,
   type Span,
   SpanKind,
   SpanStatusCode,
   startSpan,
-  trace,
-  traceparentOf,
+  traceparentOfSpan,
 } from '@flashmesh/telemetry';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
@@ -34,7 +32,7 @@ export function traceRequests(server: FastifyInstance): void {
       attributes: { [attr.httpMethod]: method, [attr.httpRoute]: route },
     });
     spans.set(request, span);
-    const own = traceparentOf(trace.setSpan(ROOT_CONTEXT, span));
+    const own = traceparentOfSpan(span);
     if (own !== undefined) {
       reply.header('traceparent', own);
       reply.header('x-trace-id', span.spanContext().traceId);

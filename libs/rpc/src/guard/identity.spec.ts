@@ -37,12 +37,10 @@ const cleanUps: (() => unknown)[] = [];
 function mounted(service: string, issued = authority.issue({ names: [`URI:${idOf(service)}`] })) {
   const folder = new CertificateFolder();
   folder.write({ ...issued, ca: authority.cert });
+  cleanUps.push(() => folder.remove());
   const { certFile, keyFile, caFile } = folder;
   const tls = new MeshTls({ certFile, keyFile, caFile, identity });
-  cleanUps.push(() => {
-    tls.close();
-    folder.remove();
-  });
+  cleanUps.push(() => tls.close());
   return { tls, folder };
 }
 
