@@ -4,6 +4,7 @@
  * `npm run bench:overload`, nothing else needed.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { hash } from 'node:crypto';
 import { sleep } from '@flashmesh/core';
 import { closeMeshClients, createMeshClient, MeshServer } from '@flashmesh/rpc';
 import { createLogger } from '@flashmesh/telemetry';
@@ -33,19 +34,35 @@ if (role === 'server') await serve(shedding === 'on');
 else await bench();
 
 async function serve(shed: boolean): Promise<void> {
+  const rounds = calibrate();
   const logger = createLogger({ service: 'bench', instance: 'bench', level: 'error' });
   const overload = shed ? {} : false;
   const server = new MeshServer({ services: [service], host: '127.0.0.1', port: 0, overload, logger });
   server.addHandler({ service: service.name, rpc: 'Do' }, async () => {
     await sleep(WAIT_MS);
-    const end = process.cpuUsage().user + CPU_MS * 1000;
-    while (process.cpuUsage().user < end);
+    compute(rounds);
     return new Uint8Array(100);
   });
   await new Promise<void>((resolve, reject) =>
     server.listen((error) => (error instanceof Error ? reject(error) : resolve())),
   );
   process.send?.(server.port);
+}
+
+/** The same work for every call, whatever else the machine does meanwhile. */
+function compute(rounds: number): void {
+  let digest: Buffer = Buffer.alloc(32);
+  for (let i = 0; i < rounds; i++) digest = hash('sha256', digest, 'buffer');
+}
+
+/** How many rounds take about `CPU_MS`. */
+function calibrate(): number {
+  const tried = 20_000;
+  compute(tried);
+  const before = process.threadCpuUsage();
+  compute(tried);
+  const { user, system } = process.threadCpuUsage(before);
+  return Math.max(1, Math.round((tried * CPU_MS * 1000) / (user + system)));
 }
 
 interface Figures {

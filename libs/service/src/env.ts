@@ -37,8 +37,8 @@ export const baseEnv = z.object({
   BIND_HOST: z.string().min(1).optional(),
   /** Port of the gRPC server; 0 takes any free one. */
   GRPC_PORT: port.default(0),
-  /** A call that takes up to twice this long is no sign of overload, in milliseconds: how long callers can well wait. */
-  GRPC_TOLERATED_MS: z.coerce.number().int().min(1).default(200),
+  /** A call that takes up to this long is no sign of overload, in milliseconds: how long callers can well wait. */
+  GRPC_TOLERATED_MS: z.coerce.number().int().min(1).default(400),
   /** Port of /livez, /readyz and /metrics; 0 takes any free one. */
   HEALTH_PORT: port.default(0),
   /** ZooKeeper servers: `host:port,host:port`. */

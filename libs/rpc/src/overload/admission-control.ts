@@ -12,8 +12,8 @@ export interface OverloadOptions {
   /** Most calls under way. @default 1000 */
   readonly maxLimit?: number;
   /**
-   * Calls that take up to twice this long say nothing about overload, in milliseconds: callers of a service with slow methods
-   * can wait longer. @default 25
+   * Calls that take up to this long say nothing about overload, in milliseconds: callers of a service with slow methods can
+   * wait longer. @default 40
    */
   readonly toleratedMs?: number;
   /** How long refused callers are told to wait before they try again, in milliseconds. @default 100 */
@@ -31,7 +31,7 @@ export interface OverloadSnapshot {
 export const OVERLOAD_DEFAULTS: Required<OverloadOptions> = {
   minLimit: 20,
   maxLimit: 1000,
-  toleratedMs: 25,
+  toleratedMs: 40,
   pushbackMs: 100,
 };
 

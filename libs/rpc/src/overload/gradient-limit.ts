@@ -14,8 +14,8 @@ export interface GradientLimitOptions {
 const INITIAL_LIMIT = 64;
 const WINDOW_MS = 100;
 const MIN_SAMPLES = 10;
-/** A method that takes twice as long as it does without others is at its limit. */
-const TOLERANCE = 2;
+/** A method that takes half as long again as it does without others is at its limit. */
+const TOLERANCE = 1.5;
 /** The limit falls by half at most, from window to window. */
 const STEEPEST = 0.5;
 /** Half of the way at a time: a window is a small sample. */
@@ -25,6 +25,8 @@ const FIRST_HEADROOM = 1;
 const HEADROOM = 0.1;
 /** A loop that is this busy has no time for more, whatever else calls wait for. */
 const BUSY = 0.8;
+/** One that is no busier than this has time for `minLimit` calls at once. */
+const IDLE = 0.5;
 /** What a method takes at best is forgotten after one to two of these: servers and their data change. */
 const EPOCH_MS = 30_000;
 
@@ -129,7 +131,7 @@ export class GradientLimit {
   private decide(now: number): void {
     const loop = this.options.loop.read();
     const ratio = this.ratio(loop.delayMs);
-    this.least = loop.utilization >= BUSY ? 1 : this.options.minLimit;
+    this.least = this.floor(loop.utilization);
     const inUse = this.peak * 2 >= this.limit;
     const probed = this.probing;
     this.probing = false;
@@ -142,7 +144,7 @@ export class GradientLimit {
     }
     // A window that was kept small on purpose says nothing about the limit; nor does a limit that nobody reaches.
     if (inUse && !probed) {
-      this.gradient = Math.min(Math.max(TOLERANCE / ratio, STEEPEST), 1);
+      this.gradient = Math.min(Math.max(1 / ratio, STEEPEST), 1);
       if (this.gradient < 1 && this.headroom === FIRST_HEADROOM) {
         this.headroom = HEADROOM;
         this.probing = true;
@@ -158,16 +160,23 @@ export class GradientLimit {
     this.peak = 0;
   }
 
-  /** How many times as long as they should the calls of this window took, weighted by how many there were of each method. */
+  /** Between the two it goes step by step: a loop at its limit has a window with some time left now and then. */
+  private floor(utilization: number): number {
+    if (utilization >= BUSY) return 1;
+    const { minLimit } = this.options;
+    return utilization <= IDLE ? minLimit : Math.min(minLimit, this.limit + 1);
+  }
+
+  /** How many times as long as they may the calls of this window took, weighted by how many there were of each method. */
   private ratio(loopDelayMs: number): number {
     let calls = 0;
     let ratios = 0;
     for (const method of this.methods.values()) {
       const window = method.close();
       if (!window) continue;
-      const should = Math.max(window.best, this.options.toleratedMs, Number.MIN_VALUE);
+      const may = Math.max(window.best * TOLERANCE, this.options.toleratedMs, Number.MIN_VALUE);
       calls += window.count;
-      ratios += (window.count * (window.average + loopDelayMs)) / should;
+      ratios += (window.count * (window.average + loopDelayMs)) / may;
     }
     return calls === 0 ? 1 : ratios / calls;
   }

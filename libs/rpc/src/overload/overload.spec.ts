@@ -135,7 +135,7 @@ describe('the limit', () => {
 
   it('does not fall for calls that take what is tolerated, and grows while it is used', async () => {
     const clock = new ManualClock();
-    const { control: guard } = control(clock, { toleratedMs: 100 });
+    const { control: guard } = control(clock, { toleratedMs: 200 });
     await round(clock, guard, 150, 1);
     for (let i = 0; i < 20; i++) await round(clock, guard, 1000, 190);
     expect(guard.snapshot.limit).toBeGreaterThan(300);
