@@ -85,13 +85,14 @@ class Platform {
     },
     {
       provide: Patience,
-      inject: [Platform],
-      useFactory: ({ settings, clock }: Platform) =>
+      inject: [Platform, WaitingRoom],
+      useFactory: ({ settings, clock }: Platform, room: WaitingRoom) =>
         new Patience({
           get budgetMs() {
             return settings.current.patienceMs;
           },
           clock,
+          onTurnedAway: () => room.pushBack(),
         }),
     },
     {

@@ -48,7 +48,29 @@ describe('Patience', () => {
       throw asked++ === 0 ? down : overloaded;
     });
     await expect(settle(clock, unknown)).rejects.toBe(down);
-    await expect(patience.run(() => Promise.reject(overloaded))).rejects.toBe(overloaded);
+  });
+
+  it('waits with who is refused unread, and says each time that there is too much to do', async () => {
+    const clock = new ManualClock();
+    let turnedAway = 0;
+    const patience = new Patience({ budgetMs: 5000, clock, onTurnedAway: () => turnedAway++ });
+    const overloaded = new FlashmeshError('resource_exhausted', 'OVERLOADED', 'too busy');
+    const outcomes = [overloaded, overloaded, undefined];
+    const placed = patience.run(async () => {
+      const error = outcomes.shift();
+      if (error) throw error;
+      return 'placed';
+    });
+    expect(await settle(clock, placed)).toBe('placed');
+    expect(turnedAway).toBe(2);
+    await expect(
+      settle(
+        clock,
+        patience.run(() => Promise.reject(overloaded)),
+      ),
+    ).rejects.toBe(overloaded);
+    const full = new FlashmeshError('resource_exhausted', 'BUSY', 'too many orders are on their way');
+    await expect(patience.run(() => Promise.reject(full))).rejects.toBe(full);
   });
 
   it('takes every other error for an answer', async () => {

@@ -5,6 +5,8 @@ export interface PatienceOptions {
   /** From the first attempt to the last, in milliseconds. */
   readonly budgetMs: number;
   readonly clock: Clock;
+  /** A request was refused unread: what is behind has too much to do. */
+  readonly onTurnedAway?: () => void;
   /** Uniform in [0, 1). @default Math.random */
   readonly random?: () => number;
 }
@@ -19,9 +21,9 @@ const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 500;
 
 /**
- * Waits with the buyer while what is behind restarts or fails over, instead of sending every buyer away with a 503 who then
- * asks again at once. Only for requests that are the same when repeated. What waits is bounded by the waiting room, and every
- * one of them asks at most every half second, so this adds no more load than the room has places.
+ * Waits with the buyer while what is behind restarts, fails over or has too much to do, instead of sending away with a 503 or a 429
+ * who has stood in line and then asks again at once. Only for requests that are the same when repeated. What waits is bounded
+ * by the waiting room, and every one of them asks at most every half second, so this adds no more load than the room has places.
  */
 export class Patience {
   private readonly options: PatienceOptions;
@@ -35,24 +37,28 @@ export class Patience {
   }
 
   /**
-   * Tries until the answer is certain, the time is up or `waiter` is gone; then throws what the last attempt threw. Nobody
-   * knows the effect of an attempt that failed with `unavailable` or `deadline_exceeded`; everything else is an answer, but a
-   * request that is refused unread (`OVERLOADED`) after such an attempt: the order may be there.
+   * Tries until there is an answer, the time is up or `waiter` is gone. None is `unavailable` or `deadline_exceeded`, after which
+   * nobody knows the effect of the attempt, nor that the request was refused unread (`OVERLOADED`). Throws what the last
+   * attempt threw; but if it was refused unread and an attempt before failed otherwise, what that one threw: the order may
+   * be there.
    */
   async run<T>(attempt: () => Promise<T>, waiter?: Waiter): Promise<T> {
-    const { clock, budgetMs } = this.options;
+    const { clock, budgetMs, onTurnedAway } = this.options;
     const deadline = clock.monotonic() + budgetMs;
     let uncertain: unknown;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
       try {
         return await attempt();
       } catch (thrown) {
-        if (isUncertain(thrown)) uncertain = thrown;
-        const error = uncertain !== undefined && isUnread(thrown) ? uncertain : thrown;
+        const unread = isUnread(thrown);
+        if (unread) onTurnedAway?.();
+        else if (isUncertain(thrown)) uncertain = thrown;
+        else throw thrown;
         // Half to all of the pause: those who failed together shall not come back together.
         const waitMs = pauseMs * (0.5 + this.random() / 2);
-        if (!isUncertain(error) || clock.monotonic() + waitMs >= deadline) throw error;
-        if (!(await this.stillThere(waitMs, waiter))) throw error;
+        const inTime = clock.monotonic() + waitMs < deadline;
+        if (!inTime || !(await this.stillThere(waitMs, waiter)))
+          throw unread ? (uncertain ?? thrown) : thrown;
       }
     }
   }

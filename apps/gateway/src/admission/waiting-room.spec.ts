@@ -54,6 +54,8 @@ describe('WaitingRoom', () => {
     await clock.advance(10);
     first.leave(true);
     expect([room.running, limit.observe.mock.calls]).toEqual([1, [[0, 2, true]]]);
+    room.pushBack();
+    expect(limit.observe.mock.calls.at(-1)).toEqual([10, 1, true]);
     limit.value = 3;
     second.leave();
     expect([told, room.running]).toEqual([['first', 'second', 'third', 'fourth'], 2]);

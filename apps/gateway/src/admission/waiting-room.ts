@@ -80,6 +80,12 @@ export class WaitingRoom {
     };
   }
 
+  /** What is behind refused somebody who was let in, or does so again: fewer are let in at a time. */
+  pushBack(): void {
+    const { limit, clock } = this.options;
+    limit.observe(clock.monotonic(), this.active, true);
+  }
+
   /** The options have changed: who may be in now is let in, and who has waited too long by now is refused. */
   adjust(): void {
     this.timer?.cancel();
