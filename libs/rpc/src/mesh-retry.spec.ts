@@ -285,6 +285,23 @@ describe('a hedge', () => {
   });
 });
 
+describe('endpoints that refuse calls because they are too busy', () => {
+  it('have not failed, and are not ejected: their calls would be too much for the others', async () => {
+    const busy = await serve(refuse(Status.RESOURCE_EXHAUSTED));
+    const good = await serve(answer('good'));
+    // With the breaker as it comes, of which five failures in a row are enough.
+    const client = connect({ breaker: {} });
+    naming.say(service, busy.port, good.port);
+    await client.read({}).catch(() => undefined);
+    await connected(2);
+    for (let i = 0; i < 40; i++) await client.read({}).catch(() => undefined);
+    const endpoint = snapshot().endpoints.find(({ address }) => address.endsWith(`:${busy.port}`));
+    expect(endpoint).toMatchObject({ state: 'ready', ejections: 0, failures: 0 });
+    expect(endpoint?.overloads).toBe(busy.calls.length);
+    expect(busy.calls.length).toBeGreaterThanOrEqual(10);
+  });
+});
+
 describe('endpoints that are full', () => {
   it('take no more calls, and the caller hears it at once', async () => {
     const server = await serve(() => undefined);
