@@ -63,22 +63,27 @@ describe('a mesh client and three replicas', () => {
     ) as [Client, Client];
     naming.say(service, slow.port, b.port, c.port);
     await Promise.all([warmUp(3, () => best.read({})), warmUp(3, () => turns.read({}))]);
-    // Both at the same time: whatever else the machine does, it does to both. What is left of that are pauses of this process, or
-    // of a good replica, that hit more than half a percent of the calls (another half is what p2c may spend on seeing whether the
-    // slow one is well again). A machine that is that busy says nothing about the policy, so there are five tries, and
-    // one on a machine with some time to spare. A policy that did not work would send the slow one a third of the calls in each.
-    let ratio = 1;
-    for (let tries = 0; tries < 5 && ratio > 1 / 5; tries++) {
+    // Both at the same time: whatever else the machine does, it does to both. A try may be spoilt by pauses that hit more than half a
+    // percent of the calls (another half is what p2c may spend on seeing whether the slow one is well again); so there are three.
+    // Where even those who are well take longer than a fifth, the machine says nothing about the 99th percentile, and what is left
+    // to see is that p2c goes elsewhere.
+    let found = { p99: false, share: false };
+    for (let tries = 0; tries < 3 && !(found.p99 && found.share); tries++) {
       const [ours, inTurn] = await Promise.all([
         load(150, () => best.read({}), 2000),
         load(150, () => turns.read({}), 2000),
       ]);
       expect([...ours.failures, ...inTurn.failures]).toEqual([]);
       for (const good of [b, c]) expect(ours.from(good)).toBeGreaterThan(0);
-      // It is compared with turns that do have the slow one.
-      if (inTurn.from(slow) > inTurn.made / 4) ratio = ours.quantileMs(0.99) / inTurn.quantileMs(0.99);
+      const fifthMs = inTurn.quantileMs(0.99) / 5;
+      const tells = inTurn.quantileMs(0.99, [b, c]) <= fifthMs;
+      found = {
+        p99: !tells || ours.quantileMs(0.99) <= fifthMs,
+        // A third in turns.
+        share: inTurn.from(slow) > inTurn.made / 4 && ours.from(slow) < inTurn.from(slow) / 2,
+      };
     }
-    expect(ratio).toBeLessThanOrEqual(1 / 5);
+    expect(found).toEqual({ p99: true, share: true });
   });
 
   it.each([['p2c'], ['round_robin']] as const)(

@@ -13,8 +13,8 @@ export class Outcomes {
   readonly failures: string[] = [];
   /** Answers by the process that gave them. */
   readonly answers = new Map<number, number>();
-  /** Of the answered calls, in milliseconds, in the order of their ends. */
-  readonly latenciesMs: number[] = [];
+  /** What answered calls took, in milliseconds, and which process answered. */
+  private readonly latencies: { readonly pid: number; readonly ms: number }[] = [];
   made = 0;
 
   /** How many the process answered. */
@@ -22,9 +22,10 @@ export class Outcomes {
     return this.answers.get(pid) ?? 0;
   }
 
-  /** The latency that `share` of the answered calls did not exceed, in milliseconds. */
-  quantileMs(share: number): number {
-    const sorted = this.latenciesMs.toSorted((a, b) => a - b);
+  /** The latency that `share` of the answered calls did not exceed, in milliseconds. @param from only those of these processes. */
+  quantileMs(share: number, from?: readonly { readonly pid: number }[]): number {
+    const wanted = this.latencies.filter(({ pid }) => from?.some((process) => process.pid === pid) ?? true);
+    const sorted = wanted.map(({ ms }) => ms).toSorted((a, b) => a - b);
     return sorted[Math.min(Math.floor(sorted.length * share), sorted.length - 1)] ?? NaN;
   }
 
@@ -34,7 +35,7 @@ export class Outcomes {
     this.made++;
     try {
       const { pid } = await call();
-      this.latenciesMs.push(performance.now() - startedMs);
+      this.latencies.push({ pid, ms: performance.now() - startedMs });
       this.answers.set(pid, (this.answers.get(pid) ?? 0) + 1);
     } catch (error) {
       const why = error instanceof Error && error.cause !== undefined ? ` (${messageOf(error.cause)})` : '';
