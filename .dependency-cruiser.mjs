@@ -51,10 +51,10 @@ export default {
     {
       name: 'testing-is-for-tests',
       comment:
-        'What a lib offers as @flashmesh/<lib>/testing, simulated servers and the like, stays out of what runs.',
+        'What a lib offers as @flashmesh/<lib>/testing, simulated servers and the like, and fixtures stay out of what runs.',
       severity: 'error',
-      from: { pathNot: '[.]spec[.]ts$|/testing/|^(test|bench)/' },
-      to: { path: '^libs/[^/]+/src/testing/' },
+      from: { pathNot: '[.](spec|fixture)[.]ts$|/testing/|^(test|bench)/' },
+      to: { path: '^libs/[^/]+/src/testing/|[.]fixture[.]ts$' },
     },
     {
       name: 'domain-is-pure',

@@ -1,6 +1,6 @@
 import { status as Status } from '@grpc/grpc-js';
 import type { Outcome } from './balancer/breaker.ts';
-import { isLostConnection } from './status.ts';
+import { isLostConnection, isRefusedUnread } from './status.ts';
 
 const OUTCOMES: ReadonlyMap<number, Outcome> = new Map([
   [Status.OK, 'success'],
@@ -20,6 +20,7 @@ const OUTCOMES: ReadonlyMap<number, Outcome> = new Map([
  * @internal
  */
 export function outcomeOf(code: Status, details: string, abandoned: boolean): Outcome {
+  if (isRefusedUnread({ code, details })) return 'neutral';
   const outcome = OUTCOMES.get(code);
   if (outcome) return outcome;
   return !abandoned && isLostConnection({ code, details }) ? 'failure' : 'neutral';

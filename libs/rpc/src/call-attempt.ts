@@ -28,6 +28,8 @@ export class CallAttempt implements InterceptingListener, PickRequest, MetadataO
   message: Uint8Array | undefined;
   endpoint: Endpoint | undefined;
   startedMs = 0;
+  /** A server has begun to answer. */
+  answered = false;
   /** It runs beside an earlier one. */
   isHedge = false;
   /** Its span, when it is not the first one. */
@@ -59,7 +61,9 @@ export class CallAttempt implements InterceptingListener, PickRequest, MetadataO
     this.owner.attemptPlaced(this);
   }
 
-  onReceiveMetadata(): void {}
+  onReceiveMetadata(): void {
+    this.answered = true;
+  }
 
   onReceiveMessage(message: Uint8Array): void {
     this.message = message;

@@ -1,5 +1,6 @@
 import { sleep } from '@flashmesh/core';
-import { Echo, type EchoResponse } from './echo.fixture.ts';
+import { Echo } from './testing/echo.ts';
+import { load, warmUp } from './testing/load.ts';
 import { FakeNaming, instance, until } from './mesh.fixture.ts';
 import {
   closeMeshClients,
@@ -37,49 +38,14 @@ async function start(...behaviours: readonly ReplicaBehaviour[]): Promise<Replic
 }
 
 function connect(options: Omit<MeshClientOptions<typeof Echo>, 'target'> = {}): Client {
-  // The share of one attempt is 2 s: machines that run tests may be slow.
-  return createMeshClient(Echo, { target: `zk:///${service}`, defaultDeadlineMs: 6000, ...options });
-}
-
-/** What became of calls, and who answered how many. */
-class Outcomes {
-  failures: unknown[] = [];
-  readonly answers = new Map<number, number>();
-  made = 0;
-
-  from({ pid }: Replica): number {
-    return this.answers.get(pid) ?? 0;
-  }
-}
-
-/** Makes calls at a steady rate until `done`, and waits for their ends. */
-async function load(
-  perSecond: number,
-  call: () => Promise<EchoResponse>,
-  done: Promise<unknown>,
-): Promise<Outcomes> {
-  const outcomes = new Outcomes();
-  const pending = new Set<Promise<void>>();
-  const startedAt = performance.now();
-  const state = { over: false };
-  void done.then(() => (state.over = true));
-  while (!state.over) {
-    const due = ((performance.now() - startedAt) * perSecond) / 1000;
-    for (; outcomes.made < due && pending.size < 200; outcomes.made++) {
-      const ending: Promise<void> = call()
-        .then(
-          ({ pid }) => {
-            outcomes.answers.set(pid, (outcomes.answers.get(pid) ?? 0) + 1);
-          },
-          (error: unknown) => void outcomes.failures.push(error),
-        )
-        .finally(() => pending.delete(ending));
-      pending.add(ending);
-    }
-    await sleep(5);
-  }
-  await Promise.all(pending);
-  return outcomes;
+  // Machines that run tests may be slow: attempts have 2 s, and what is sent to somebody who is well has all the time.
+  const methods = { read: { tryTimeoutMs: 2000 } };
+  return createMeshClient(Echo, {
+    target: `zk:///${service}`,
+    defaultDeadlineMs: 30_000,
+    methods,
+    ...options,
+  });
 }
 
 function endpoint(port: number): EndpointSnapshot {
@@ -89,46 +55,59 @@ function endpoint(port: number): EndpointSnapshot {
   return found;
 }
 
-/** Calls until every replica has answered once: connections are made one after the other. */
-async function warm(client: Client, count: number): Promise<void> {
-  const seen = new Set<number>();
-  const giveUpAt = Date.now() + 20_000;
-  while (seen.size < count && Date.now() < giveUpAt) {
-    seen.add((await client.read({})).pid);
-  }
-  expect(seen.size).toBe(count);
-}
-
 describe('a mesh client and three replicas', () => {
-  it('keeps away from one that is much slower', async () => {
-    const [slow, b, c] = (await start({ delayMs: 1000 }, {}, {})) as [Replica, Replica, Replica];
-    const client = connect();
+  it('keeps away from one that is much slower: the 99th percentile is a fifth of that of taking turns, or less', async () => {
+    const [slow, b, c] = (await start({ delayMs: 200 }, {}, {})) as [Replica, Replica, Replica];
+    const [best, turns] = (['p2c', 'round_robin'] as const).map((policy) =>
+      connect({ balancing: { policy } }),
+    ) as [Client, Client];
     naming.say(service, slow.port, b.port, c.port);
-    await warm(client, 3);
-    const outcomes = await load(100, () => client.read({}), sleep(6000));
-    expect(outcomes.failures).toEqual([]);
-    // In turns it would be a third. That the 99th percentile does not know of it is shown by simulation: here, the others are slow
-    // too when the machine is.
-    expect(outcomes.from(slow)).toBeLessThan(outcomes.made / 30);
-    expect(outcomes.from(b)).toBeGreaterThan(0);
-    expect(outcomes.from(c)).toBeGreaterThan(0);
+    await Promise.all([warmUp(3, () => best.read({})), warmUp(3, () => turns.read({}))]);
+    // Both at the same time: whatever else the machine does, it does to both. A try may be spoilt by pauses that hit more than half a
+    // percent of the calls (another half is what p2c may spend on seeing whether the slow one is well again); so there are three.
+    // Where even those who are well take longer than a fifth, the machine says nothing about the 99th percentile, and what is left
+    // to see is that p2c goes elsewhere.
+    let found = { p99: false, share: false };
+    for (let tries = 0; tries < 3 && !(found.p99 && found.share); tries++) {
+      const [ours, inTurn] = await Promise.all([
+        load(150, () => best.read({}), 2000),
+        load(150, () => turns.read({}), 2000),
+      ]);
+      expect([...ours.failures, ...inTurn.failures]).toEqual([]);
+      for (const good of [b, c]) expect(ours.from(good)).toBeGreaterThan(0);
+      const fifthMs = inTurn.quantileMs(0.99) / 5;
+      const tells = inTurn.quantileMs(0.99, [b, c]) <= fifthMs;
+      found = {
+        p99: !tells || ours.quantileMs(0.99) <= fifthMs,
+        // A third in turns.
+        share: inTurn.from(slow) > inTurn.made / 4 && ours.from(slow) < inTurn.from(slow) / 2,
+      };
+    }
+    expect(found).toEqual({ p99: true, share: true });
   });
 
-  it('hides one that fails half its calls, and does not overload the others', async () => {
-    const [spoilt, b, c] = (await start({ fail: 0.5 }, {}, {})) as [Replica, Replica, Replica];
-    const client = connect({ balancing: { policy: 'round_robin' } });
-    naming.say(service, spoilt.port, b.port, c.port);
-    const outcomes = await load(200, () => client.read({}), sleep(8000));
-    expect(outcomes.failures).toEqual([]);
-    for (const good of [b, c]) expect(await good.served()).toBeLessThan((1.25 * outcomes.made) / 2);
-    expect(endpoint(spoilt.port).ejections).toBeGreaterThan(0);
-  });
+  it.each([['p2c'], ['round_robin']] as const)(
+    'hides one that fails half its calls, and does not overload the others, by %s',
+    async (policy) => {
+      const [spoilt, b, c] = (await start({ fail: 0.5 }, {}, {})) as [Replica, Replica, Replica];
+      const client = connect({ balancing: { policy } });
+      naming.say(service, spoilt.port, b.port, c.port);
+      const outcomes = await load(200, () => client.read({}), 1200);
+      expect(outcomes.failures).toEqual([]);
+      // With one left alone, their load is a half each: retries come on top of that, and are what is bounded here.
+      for (const good of [b, c]) expect(await good.served()).toBeLessThan((1.25 * outcomes.made) / 2);
+      // In turns it would be a third.
+      const { attempts, failures } = endpoint(spoilt.port);
+      expect(failures).toBeGreaterThan(0);
+      expect(attempts).toBeLessThan(outcomes.made / 4);
+    },
+  );
 
   it.each([['SIGSTOP'], ['SIGKILL']] as const)('hides that one of them got %s', async (signal) => {
     const [victim, b, c] = (await start({}, {}, {})) as [Replica, Replica, Replica];
     const client = connect();
     naming.say(service, victim.port, b.port, c.port);
-    await warm(client, 3);
+    await warmUp(3, () => client.read({}));
     const doing = (async () => {
       await sleep(1000);
       victim.signal(signal);
@@ -146,7 +125,7 @@ describe('a mesh client and three replicas', () => {
       holes.push(hole);
       const client = connect({ balancing: { policy } });
       naming.say(service, hole.port, b.port, c.port);
-      await warm(client, 3);
+      await warmUp(3, () => client.read({}));
       hole.swallow();
       // One call at a time, as in the case that this is made after: there every call in three waited for its deadline.
       for (let i = 0; i < 60; i++) await client.read({});
@@ -161,7 +140,7 @@ describe('a mesh client and three replicas', () => {
     const [a, b] = (await start({ delayMs: 20 }, { delayMs: 20 })) as [Replica, Replica];
     const client = connect({ methods: { read: { tryTimeoutMs: 1000 } } });
     naming.say(service, a.port, b.port);
-    await warm(client, 2);
+    await warmUp(2, () => client.read({}));
     const before = [a, b].map(({ port }) => endpoint(port).timeouts);
     const call = client.read({});
     await sleep(5);
@@ -179,7 +158,7 @@ describe('a mesh client and three replicas', () => {
       const old = await start({ delayMs: 20 }, { delayMs: 20 }, { delayMs: 20 });
       const client = connect();
       naming.say(service, ...old.map(({ port }) => port));
-      await warm(client, 3);
+      await warmUp(3, () => client.read({}));
       const rolling = (async () => {
         let current = old.map(({ port }) => port);
         for (const leaving of old) {

@@ -8,7 +8,7 @@ import {
   status as Status,
 } from '@grpc/grpc-js';
 import { runWithCall } from './call-context.ts';
-import { Echo, type EchoResponse } from './echo.fixture.ts';
+import { Echo, type EchoResponse } from './testing/echo.ts';
 import { IncomingCall } from './incoming-call.ts';
 import { FakeNaming, until } from './mesh.fixture.ts';
 import { closeMeshClients, createMeshClient, type MeshClientOptions } from './mesh-client.ts';
@@ -282,6 +282,23 @@ describe('a hedge', () => {
     await connected(2);
     for (let i = 0; i < 4; i++) expect((await client.read({})).text).toBe('good');
     expect(snapshot().retries).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('endpoints that refuse calls because they are too busy', () => {
+  it('have not failed, and are not ejected: their calls would be too much for the others', async () => {
+    const busy = await serve(refuse(Status.RESOURCE_EXHAUSTED));
+    const good = await serve(answer('good'));
+    // With the breaker as it comes, of which five failures in a row are enough.
+    const client = connect({ breaker: {} });
+    naming.say(service, busy.port, good.port);
+    await client.read({}).catch(() => undefined);
+    await connected(2);
+    for (let i = 0; i < 40; i++) await client.read({}).catch(() => undefined);
+    const endpoint = snapshot().endpoints.find(({ address }) => address.endsWith(`:${busy.port}`));
+    expect(endpoint).toMatchObject({ state: 'ready', ejections: 0, failures: 0 });
+    expect(endpoint?.overloads).toBe(busy.calls.length);
+    expect(busy.calls.length).toBeGreaterThanOrEqual(10);
   });
 });
 

@@ -63,7 +63,7 @@ const TLS_OPTIONS: ChannelOptions = {
 const DEFAULT_DRAIN_MS = 5000;
 /** Callers have left when none of them called for this long... */
 const QUIET_MS = 250;
-/** ...and calls that were sent before a connection's goodbye was read arrive within this. */
+/** ...and have read a connection's goodbye within this: they send nothing more on it. */
 const GOODBYE_MS = 100;
 /** Answers that were given when the drain ran out may still leave within this time. */
 const FLUSH_MS = 200;

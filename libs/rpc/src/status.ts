@@ -96,3 +96,17 @@ export function isLostConnection({ code, details }: Pick<StatusObject, 'code' | 
     (code === Status.INTERNAL && details.startsWith('Received RST_STREAM with code'))
   );
 }
+
+/** How grpc-js tells that a stream was refused, depending on where it notices. */
+const REFUSED = /^(Stream refused by server|Write (error: |failed with error ).*NGHTTP2_REFUSED_STREAM)$/;
+
+/**
+ * Whether a call came to a connection that its server was just closing: nothing was done for it (RFC 9113, 8.7), and nothing is
+ * wrong with the server. Node reads nothing more of a connection once it has said that it will close it, so what is on its way
+ * then ends like this. grpc-js sends such a call again, but only once.
+ *
+ * @internal
+ */
+export function isRefusedUnread({ code, details }: Pick<StatusObject, 'code' | 'details'>): boolean {
+  return code === Status.UNAVAILABLE && REFUSED.test(details);
+}

@@ -10,7 +10,7 @@ import type { MethodLatency } from './retry/method-latency.ts';
 import type { CallPolicy } from './retry/method-policy.ts';
 import { mayRetry, RETRY_HEADER, retryDelayMs } from './retry/retry-decision.ts';
 import { type MethodDefinitionLike, toBuffer } from './service-definition.ts';
-import { errorFromStatus } from './status.ts';
+import { errorFromStatus, isRefusedUnread } from './status.ts';
 
 /** What one call may ask for. */
 export interface MeshCallOptions {
@@ -41,6 +41,8 @@ export interface ClientMethod extends CalledMethod {
 /** The longest timeout that both sides' timers hold, about 24 days. */
 const MAX_DEADLINE_MS = 2 ** 31 - 1;
 const NONE: readonly Endpoint[] = [];
+/** How often a call is sent again that no server has read; grpc-js doubles it. */
+const MAX_REFUSALS = 3;
 
 /**
  * Makes one call. It goes to the channel itself, without grpc-js' client around it: that one's interceptors, emitter and
@@ -78,6 +80,7 @@ class UnaryCall implements AttemptOwner {
   private maxAttempts = 1;
   private tryTimeoutMs = Infinity;
   private launched = 0;
+  private refusals = 0;
   /** Attempts under way: rarely more than one. */
   private live: CallAttempt[] = [];
   private tried: Endpoint[] | undefined;
@@ -146,6 +149,7 @@ class UnaryCall implements AttemptOwner {
     attempt.observed?.end(status.code, attempt.endpoint?.info.id);
     if (this.settled || attempt.abandoned) return;
     if (status.code === Status.OK) return this.succeed(attempt);
+    if (wasRefused(attempt, status) && this.sendAgain(attempt)) return;
     const { policy } = this.method;
     const error = errorFromStatus(status, this.method.service);
     // An attempt that found no connection says less than the one before it.
@@ -197,6 +201,19 @@ class UnaryCall implements AttemptOwner {
     this.channel.totals.retries++;
     this.retryPending = true;
     this.arm(delayMs, () => this.repeat());
+    return true;
+  }
+
+  /** Sends an attempt again that no server has read: whatever the method does, it has not been done. False when that will not do. */
+  private sendAgain(attempt: CallAttempt): boolean {
+    if (this.retryPending || this.refusals >= MAX_REFUSALS || this.deadline <= systemClock.now())
+      return false;
+    if (!this.channel.budget.withdraw()) return false;
+    this.refusals++;
+    this.channel.totals.retries++;
+    // It takes the place of the one that was refused, as if that had never been.
+    this.launched--;
+    this.repeat(attempt.isHedge);
     return true;
   }
 
@@ -332,6 +349,11 @@ class UnaryCall implements AttemptOwner {
   private malformed(what: string, cause?: unknown): FlashmeshError {
     return new FlashmeshError('internal', 'MALFORMED_ANSWER', `${this.method.service} ${what}`, { cause });
   }
+}
+
+/** By the transport alone: a server that passes on what befell a call of its own begins an answer, or sends trailers. */
+function wasRefused({ answered }: CallAttempt, status: StatusObject): boolean {
+  return !answered && isRefusedUnread(status) && Object.keys(status.metadata.getMap()).length === 0;
 }
 
 /** Refused unread, which is no answer: an attempt before may have been carried out. */

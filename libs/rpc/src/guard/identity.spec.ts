@@ -1,15 +1,10 @@
-import { TLSSocket, connect as tlsConnect } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 import { jest } from '@jest/globals';
 import { ManualClock } from '@flashmesh/core';
 import { SpanKind } from '@flashmesh/telemetry';
-import {
-  type ChannelCredentials,
-  Client,
-  credentials,
-  type ServiceError,
-  status as Status,
-} from '@grpc/grpc-js';
+import { type ChannelCredentials, credentials, status as Status } from '@grpc/grpc-js';
 import type { BuiltInService } from '../built-in-service.ts';
+import { foreignCall, foreignCredentials, serverCertificate } from '../testing/foreign-client.ts';
 import { CertificateFolder, type Issued, TestAuthority } from '../testing/certificates.ts';
 import { HealthService } from '../health-service.ts';
 import { type MeshSecurity, useMeshSecurity } from '../identity/mesh-security.ts';
@@ -76,29 +71,9 @@ async function serve(security: MeshSecurity, more: Partial<MeshServerOptions> = 
   return server;
 }
 
-/** Any gRPC client: it checks the server's certificate, and shows what it is given. */
-function foreign(shown?: Issued): ChannelCredentials {
-  const [key, cert] = [shown && Buffer.from(shown.key), shown && Buffer.from(shown.cert)];
-  return credentials.createSsl(Buffer.from(authority.cert), key, cert, {
-    checkServerIdentity: () => undefined,
-  });
-}
-
-/** The status of a call, and the words with it. */
-function call(server: MeshServer, as: ChannelCredentials, path = GET_STOCK): Promise<[Status, string]> {
-  const client = new Client(`127.0.0.1:${server.port}`, as, {
-    'grpc.use_local_subchannel_pool': 1,
-    'grpc.ssl_target_name_override': 'any.name',
-  });
-  const asIs = (bytes: Buffer) => bytes;
-  return new Promise((resolve) => {
-    const done = (error: ServiceError | null) => {
-      client.close();
-      resolve([error?.code ?? Status.OK, error?.details ?? '']);
-    };
-    client.makeUnaryRequest(path, asIs, asIs, Buffer.alloc(0), { deadline: Date.now() + 5000 }, done);
-  });
-}
+const foreign = (shown?: Issued) => foreignCredentials(authority.cert, shown);
+const call = (server: MeshServer, as: ChannelCredentials, path = GET_STOCK) =>
+  foreignCall(server.port, path, as);
 
 const lines = () => log.lines.map((line) => JSON.parse(line) as Record<string, unknown>);
 
@@ -318,10 +293,7 @@ describe('certificates that are replaced', () => {
     await Promise.all(callers);
     expect(failures).toEqual([]);
     const old = authority.issue({ names: [`URI:${idOf('order')}`] });
-    const shown = credentials.createSsl(Buffer.from(next.cert), Buffer.from(old.key), Buffer.from(old.cert), {
-      checkServerIdentity: () => undefined,
-    });
-    expect((await call(server, shown))[0]).toBe(Status.UNAUTHENTICATED);
+    expect((await call(server, foreignCredentials(next.cert, old)))[0]).toBe(Status.UNAUTHENTICATED);
   });
 
   it('that are broken leave the last good ones in use', async () => {
@@ -351,17 +323,3 @@ describe('a process', () => {
     expect(() => mounted('order', { cert: a.cert, key: b.key })).toThrow('is not the key of');
   });
 });
-
-/** What a new connection is shown. */
-function serverCertificate(port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = tlsConnect(
-      { port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['h2'] },
-      () => {
-        resolve(`${socket.getPeerX509Certificate()?.toString()}`);
-        socket.destroy();
-      },
-    );
-    socket.on('error', reject);
-  });
-}

@@ -33,8 +33,9 @@ export class Sessions {
   }
 
   /**
-   * Asks every caller to make its next calls elsewhere: a GOAWAY that names no last call, so those that are on their way are
-   * still taken. The one that names it comes with the shutdown, when they have had time to arrive (RFC 9113, 6.8).
+   * Asks every caller to make its next calls elsewhere: a GOAWAY that names no last call (RFC 9113, 6.8). The one that names it
+   * comes with the shutdown. By the RFC those that are on their way would still be taken, but Node's HTTP/2 reads none that arrive
+   * after any GOAWAY: they end with the second one, as refused, and callers send them elsewhere.
    */
   sayGoodbye(): void {
     for (const session of this.peers.keys()) {

@@ -1,6 +1,6 @@
 import { ManualClock } from '@flashmesh/core';
 import { Metadata } from '@grpc/grpc-js';
-import { Echo } from '../echo.fixture.ts';
+import { Echo } from '../testing/echo.ts';
 import { MethodLatency } from './method-latency.ts';
 import { callPolicy } from './method-policy.ts';
 import { RetryBudget } from './retry-budget.ts';

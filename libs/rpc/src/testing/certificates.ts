@@ -73,10 +73,10 @@ export class TestAuthority {
 
 /** Certificate files as a mount has them; they go with {@link CertificateFolder.remove}. */
 export class CertificateFolder {
-  private readonly folder = mkdtempSync(join(tmpdir(), 'flashmesh-certificates-'));
-  readonly certFile = join(this.folder, 'tls.crt');
-  readonly keyFile = join(this.folder, 'tls.key');
-  readonly caFile = join(this.folder, 'ca.crt');
+  readonly path = mkdtempSync(join(tmpdir(), 'flashmesh-certificates-'));
+  readonly certFile = join(this.path, 'tls.crt');
+  readonly keyFile = join(this.path, 'tls.key');
+  readonly caFile = join(this.path, 'ca.crt');
 
   /** Replaces what is given, each file at once. */
   write(content: { readonly cert?: string; readonly key?: string; readonly ca?: string }): void {
@@ -93,7 +93,7 @@ export class CertificateFolder {
   }
 
   remove(): void {
-    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.path, { recursive: true, force: true });
   }
 }
 

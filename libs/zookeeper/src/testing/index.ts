@@ -1,6 +1,7 @@
 export { eventually } from './eventually.ts';
 export { OpCode } from '../op-codes.ts';
 export { ScriptedServer, type SeenRequest, writeStat } from './scripted-server.ts';
+export { freePorts, ZooKeeperServer } from './zookeeper-server.ts';
 export { type Directions, TcpProxy } from './tcp-proxy.ts';
 /** For the specs of what is built on this client: an ensemble in the same process, with a clock that they advance. */
 export { runClients } from './simulation/client-workload.ts';
