@@ -60,16 +60,24 @@ describe('containers that are reaped under the feet of those who use them', () =
   /** Puts the container there whenever it has gone, and counts how often it went. */
   async function keep(path: string, until: AbortSignal, onReaped: () => void): Promise<void> {
     const { direct } = stage;
-    let there = false;
+    let there: 'nothing' | 'container' | 'usual node' = 'nothing';
     while (!until.aborted) {
       if (!(await direct.exists(path))) {
-        if (there) onReaped();
+        if (there === 'container') onReaped();
         await direct.mkdirp(parentOf(path));
-        await direct.create(path, '', { mode: 'container' }).catch((error: unknown) => {
-          // Who uses it was faster, and made it a usual node.
+        try {
+          await direct.create(path, '', { mode: 'container' });
+          there = 'container';
+        } catch (error) {
+          // Who uses it was faster.
           if (!isZooKeeperError(error, 'ZK_NODE_EXISTS')) throw error;
+          there = 'usual node';
+        }
+      } else if (there === 'usual node') {
+        // Nobody reaps it, and so it would be used in peace for ever.
+        await direct.delete(path).catch((error: unknown) => {
+          if (!isZooKeeperError(error, 'ZK_NOT_EMPTY') && !isZooKeeperError(error, 'ZK_NO_NODE')) throw error;
         });
-        there = true;
       }
       await pause(5);
     }

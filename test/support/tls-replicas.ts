@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { CertificateFolder, TestAuthority } from '@flashmesh/rpc/testing';
+import { PortPicker } from '../../tools/local/ports.ts';
 import { until } from './shop.ts';
 
 const apps = join(import.meta.dirname, '../../dist/apps');
@@ -26,6 +26,7 @@ export class TlsReplicas {
   private readonly authority = new TestAuthority();
   private readonly folders = new Map<string, CertificateFolder>();
   private readonly replicas = new Map<string, Replica>();
+  private readonly ports = new PortPicker();
 
   /** Starts one of each, with `env` on top of what the test runs in; resolves when all are ready. */
   async start(names: readonly string[], env: Readonly<Record<string, string>>): Promise<void> {
@@ -62,7 +63,8 @@ export class TlsReplicas {
   }
 
   private async spawn(name: string, env: Readonly<Record<string, string>>): Promise<Replica> {
-    const [port, healthPort, httpPort] = [await freePort(), await freePort(), await freePort()];
+    const { ports } = this;
+    const [port, healthPort, httpPort] = [await ports.any(), await ports.any(), await ports.any()];
     const { certFile, keyFile, caFile } = this.certificate(name);
     const child = spawn(process.execPath, [join(apps, name, 'main.js')], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -115,13 +117,4 @@ async function ended(child: ChildProcess): Promise<void> {
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
   await exit;
   clearTimeout(timer);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
