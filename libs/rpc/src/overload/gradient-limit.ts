@@ -18,6 +18,8 @@ const MIN_SAMPLES = 10;
 const TOLERANCE = 1.5;
 /** The limit falls by half at most, from window to window. */
 const STEEPEST = 0.5;
+/** What a window says too much counts as what it says too little, or noise alone would keep the limit too low (as Envoy does it). */
+const FASTEST = 1.2;
 /** Half of the way at a time: a window is a small sample. */
 const SMOOTHING = 0.5;
 /** Room to grow into; at the start, and later. */
@@ -144,7 +146,7 @@ export class GradientLimit {
     }
     // A window that was kept small on purpose says nothing about the limit; nor does a limit that nobody reaches.
     if (inUse && !probed) {
-      this.gradient = Math.min(Math.max(1 / ratio, STEEPEST), 1);
+      this.gradient = Math.min(Math.max(1 / ratio, STEEPEST), FASTEST);
       if (this.gradient < 1 && this.headroom === FIRST_HEADROOM) {
         this.headroom = HEADROOM;
         this.probing = true;
