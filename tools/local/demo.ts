@@ -23,6 +23,7 @@ export interface DemoOptions {
 const sale = 'rush';
 const sku = 'sneaker';
 const settleSeconds = 180;
+const comeBackSeconds = 10;
 const sampleMs = 1000;
 
 /** A rush of buyers against the stack, then the rules, checked from the outside. @returns the exit code. */
@@ -50,6 +51,8 @@ export async function runDemo(stack: LocalStack, o: DemoOptions): Promise<number
     '--out',
     accepted,
     ...(o.chaos.length > 0 && mustGoUnnoticed(o.chaos) ? ['--max-failed', '0'] : []),
+    // The line is full while a killed process is missed; whoever wants one that badly comes again.
+    ...(o.chaos.length > 0 && !mustGoUnnoticed(o.chaos) ? ['--come-back', String(comeBackSeconds)] : []),
   ]);
   end.abort();
   const { failures, outages } = await chaos;

@@ -56,6 +56,8 @@ export function appEnv(addresses: StackAddresses, secrets: Secrets): Record<stri
     OTEL_EXPORTER_OTLP_ENDPOINT: addresses.otlp,
     // A machine this small fills few partitions at a time, and each costs.
     KAFKA_PARTITIONS: '4',
+    // The full line is 12 s long on two cores, and much longer while a killed process is missed: nobody is to give up on that.
+    GATEWAY_MAX_WAIT_MS: '30000',
     NODE_ENV: 'production',
     ...secrets,
   };

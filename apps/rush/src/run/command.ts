@@ -17,6 +17,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     'payment-method': { ...text, default: 'tok_ok' },
     'decline-ratio': { ...text, default: '0' },
     patience: { ...text, default: '60' },
+    'come-back': text,
     'max-failed': text,
     out: text,
     json: { type: 'boolean', default: false },
@@ -29,6 +30,9 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   const ratePerSecond = numberFlag('rate', required('rate', flags.rate), { min: 0.1, max: 100_000 });
   const declineRatio = numberFlag('decline-ratio', flags['decline-ratio'], { min: 0, max: 1 });
   const patienceMs = numberFlag('patience', flags.patience, { min: 0, max: 3600 }) * 1000;
+  const comeBack = flags['come-back'];
+  const comeBackMs =
+    comeBack === undefined ? undefined : numberFlag('come-back', comeBack, { min: 1, max: 3600 }) * 1000;
   const maxFailed =
     flags['max-failed'] === undefined
       ? Number.POSITIVE_INFINITY
@@ -52,6 +56,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
       wish,
       declineRatio,
       patienceMs,
+      comeBackMs,
       onAccepted: (order) => writer.write(order),
       onProgress: (what) => process.stderr.write(`${what}\n`),
     });
@@ -74,7 +79,7 @@ function textOf(report: RushReport): string {
     `rejected  ${offered - accepted}${why.length > 0 ? `: ${why.join(', ')}` : ''}`,
     `answer    p50 ${latencyMs.p50 ?? '-'} ms, p99 ${latencyMs.p99 ?? '-'} ms, max ${latencyMs.max ?? '-'} ms`,
     ...(askedAgain > 0
-      ? [`asked again ${askedAgain} times, after answers that left open what happened`]
+      ? [`asked again ${askedAgain} times, after answers that left open what happened or said to come later`]
       : []),
     `failed    ${report.failedRequests} requests (5xx or no answer)`,
     ...report.failures.map((failure) => `          ${failure}`),

@@ -74,4 +74,36 @@ describe('rush', () => {
     });
     expect([keys.length, new Set(keys).size]).toEqual([4, 1]);
   });
+
+  it('comes back when it was turned away, if it is one who does, until the patience ends', async () => {
+    const askedOf = async (comeBackMs: number | undefined) => {
+      const clock = new ManualClock();
+      let asked = 0;
+      const running = rush({
+        client: {
+          openSession: async () => ({ buyerId: 'b', token: 't' }),
+          placeOrder: async () => {
+            asked++;
+            return { outcome: 'tooManyRequests', retryAfterMs: 1 };
+          },
+        },
+        buyers: 1,
+        ratePerSecond: 1000,
+        wish,
+        declineRatio: 0,
+        patienceMs: 60_000,
+        comeBackMs,
+        onAccepted: () => undefined,
+        clock,
+      });
+      for (let second = 0; second < 70; second++) await clock.advance(1000);
+      expect((await running).rejected.tooManyRequests).toBe(1);
+      return asked;
+    };
+    expect(await askedOf(undefined)).toBe(1);
+    // After 10 to 20 seconds each.
+    const asked = await askedOf(10_000);
+    expect(asked).toBeGreaterThanOrEqual(3);
+    expect(asked).toBeLessThanOrEqual(7);
+  });
 });

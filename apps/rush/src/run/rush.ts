@@ -18,6 +18,11 @@ export interface RushOptions {
    * milliseconds. Arrivals keep their rate meanwhile.
    */
   readonly patienceMs: number;
+  /**
+   * A buyer who is turned away (429) comes again after this to twice this, in milliseconds, as long as her patience lasts. @default
+   * she does not
+   */
+  readonly comeBackMs?: number;
   readonly onAccepted: (order: AcceptedOrder) => void;
   readonly onProgress?: (what: string) => void;
   /** @default systemClock */
@@ -63,7 +68,8 @@ const DECLINED = 'tok_decline';
 
 /** Creates the buyers, lets them all order, each once, and waits for the answers. */
 export async function rush(options: RushOptions): Promise<RushReport> {
-  const { client, ratePerSecond, wish, declineRatio, patienceMs, onProgress, clock = systemClock } = options;
+  const { client, ratePerSecond, wish, declineRatio, patienceMs, comeBackMs, onProgress } = options;
+  const { clock = systemClock } = options;
   const buyers = await openSessions(options);
   onProgress?.(`${buyers.length} buyers are ready`);
 
@@ -100,14 +106,17 @@ export async function rush(options: RushOptions): Promise<RushReport> {
     };
     let answer = await ask();
     let open = OPEN;
-    for (
-      let pauseMs = FIRST_PAUSE_MS;
-      open.has(answer.outcome);
-      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
-    ) {
-      open = STILL_OPEN;
+    let pauseMs = FIRST_PAUSE_MS;
+    for (;;) {
+      let least: number | undefined;
+      if (open.has(answer.outcome)) {
+        open = STILL_OPEN;
+        least = Math.max(answer.retryAfterMs ?? 0, pauseMs);
+        pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+      } else if (answer.outcome === 'tooManyRequests') least = comeBackMs;
+      if (least === undefined) break;
       // Spread out, so that those who were turned away together do not come back together.
-      const wait = Math.max(answer.retryAfterMs ?? 0, pauseMs) * (1 + Math.random());
+      const wait = least * (1 + Math.random());
       if (clock.monotonic() + wait > giveUpAt) break;
       await sleep(wait, undefined, clock);
       askedAgain++;
