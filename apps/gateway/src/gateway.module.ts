@@ -6,6 +6,7 @@ import type { Logger } from '@flashmesh/telemetry';
 import { Injectable, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { Redis } from 'ioredis';
+import { livePatience } from './admission/live-patience.ts';
 import { liveWaitingRoom } from './admission/live-waiting-room.ts';
 import { Patience } from './admission/patience.ts';
 import { WaitingRoom } from './admission/waiting-room.ts';
@@ -86,14 +87,7 @@ class Platform {
     {
       provide: Patience,
       inject: [Platform, WaitingRoom],
-      useFactory: ({ settings, clock }: Platform, room: WaitingRoom) =>
-        new Patience({
-          get budgetMs() {
-            return settings.current.patienceMs;
-          },
-          clock,
-          onTurnedAway: () => room.pushBack(),
-        }),
+      useFactory: ({ settings, clock }: Platform, room: WaitingRoom) => livePatience(settings, room, clock),
     },
     {
       provide: OrderStreams,

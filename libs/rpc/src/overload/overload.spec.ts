@@ -123,6 +123,35 @@ describe('the limit', () => {
     expect(await letIn(1)).toBeLessThan(15);
   });
 
+  it('comes back to minLimit step by step while the loop has some time, and at once when it has much', async () => {
+    const next = async (utilization: number) => {
+      const clock = new ManualClock();
+      const { control: guard, loop } = control(clock);
+      await round(clock, guard, 150, 100);
+      for (let i = 0; i < 25; i++) await round(clock, guard, 300, 1000);
+      const before = guard.snapshot.limit;
+      expect(before).toBeLessThan(12);
+      loop.reading = { delayMs: 0, utilization };
+      // A decision takes ten calls.
+      for (let i = 0; i < 10 && guard.snapshot.limit === before; i++) await round(clock, guard, 300, 1000);
+      return [before, guard.snapshot.limit] as const;
+    };
+    const [low, step] = await next(0.7);
+    expect(step).toBe(low + 1);
+    const [, all] = await next(0.3);
+    expect(all).toBe(20);
+  });
+
+  it('is not lowered by noise: a window that says too little counts as one that says too much', async () => {
+    const clock = new ManualClock();
+    const { control: guard } = control(clock, { minLimit: 1, toleratedMs: 200 });
+    await round(clock, guard, 150, 100);
+    for (let i = 0; i < 4; i++) await round(clock, guard, 300, 400);
+    const before = guard.snapshot.limit;
+    for (let i = 0; i < 20; i++) await round(clock, guard, 300, i % 2 === 0 ? 150 : 300);
+    expect(guard.snapshot.limit).toBeGreaterThan(before);
+  });
+
   it('falls by the delay of the event loop alone', async () => {
     const clock = new ManualClock();
     const { control: guard, loop } = control(clock);
