@@ -11,9 +11,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../../tools/local/paths.ts';
 import { toTerminal as print } from '../../tools/local/progress.ts';
-import { runCommand } from '../../tools/local/run-command.ts';
-import { describeError, StackError } from '../../tools/local/stack-error.ts';
-import { StopSignals } from '../../tools/local/stop-signals.ts';
+import { jsonOf, runBench } from '../support/program.ts';
 import { Certificates } from './certificates.ts';
 import { Envoy, ENVOY_VERSION, findEnvoy } from './envoy.ts';
 import type { Measured, Task } from './measure.ts';
@@ -23,8 +21,6 @@ import { table } from './table.ts';
 /** @see callers */
 const CALLERS = ['grpc-js', 'grpc-js-channel', 'nest', 'mesh', 'mesh-hedged', 'mesh-round-robin'];
 const THROUGH_ENVOY = 'grpc-js-envoy';
-/** For one process; far more than it needs. */
-const PATIENCE_MS = 10 * 60_000;
 
 const { values } = parseArgs({
   options: {
@@ -97,23 +93,10 @@ async function compare(
 }
 
 /** One measurement in a process of its own. */
-async function measure(task: Task, signal: AbortSignal): Promise<Measured> {
+function measure(task: Task, signal: AbortSignal): Promise<Measured> {
   const here = import.meta.dirname;
-  const args = ['--import', join(here, 'compile.mjs'), join(here, 'measure.ts'), JSON.stringify(task)];
-  const patience = AbortSignal.timeout(PATIENCE_MS);
-  const { code, lines } = await runCommand(process.execPath, args, {
-    signal: AbortSignal.any([signal, patience]),
-    inherit: 'stderr',
-  }).catch((error: unknown) => {
-    if (signal.aborted || !patience.aborted) throw error;
-    throw new StackError(`${task.caller} took longer than ${PATIENCE_MS / 1000} s.`, 'It was ended.', {
-      cause: error,
-    });
-  });
-  if (code === 0) return JSON.parse(lines.at(-1) ?? '') as Measured;
-  throw new StackError(`${task.caller} ended with code ${code}.`, 'What it said is above.', {
-    evidence: lines,
-  });
+  const program = ['--import', join(here, 'compile.mjs'), join(here, 'measure.ts'), JSON.stringify(task)];
+  return jsonOf(task.caller, [process.execPath, ...program], { signal });
 }
 
 function versionOf(name: string): string {
@@ -134,12 +117,4 @@ function chosen(name: 'tls' | 'only', known: readonly string[]): string[] {
   throw new RangeError(`--${name} must be some of ${known.join(', ')}, got ${wrong}`);
 }
 
-const signals = new StopSignals(print);
-try {
-  await main(signals.signal);
-} catch (error) {
-  print(describeError(error));
-  process.exitCode = 1;
-} finally {
-  signals.release();
-}
+await runBench(main);

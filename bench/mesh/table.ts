@@ -1,3 +1,4 @@
+import { markdownTable, median, medianWithRange } from '../support/table.ts';
 import type { Measured } from './measure.ts';
 
 /** What every round measured of one caller. */
@@ -24,20 +25,20 @@ const COLUMNS = [
  */
 export function table(rows: readonly Row[]): string {
   const base = rows[0]?.rounds ?? [];
-  const lines = [
+  return markdownTable(
     COLUMNS,
-    ['---', ...COLUMNS.slice(1).map(() => '--:')],
-    ...rows.map((row) => cells(row, base)),
-  ];
-  return lines.map((line) => `| ${line.join(' | ')} |`).join('\n');
+    rows.map((row) => cells(row, base)),
+  );
 }
 
 function cells({ name, rounds }: Row, base: readonly Measured[]): string[] {
   const middle = (what: (one: Measured) => number) => median(rounds.map(what));
   const compare = (what: (one: Measured, first: Measured) => number, show: (value: number) => string) => {
     if (rounds === base) return '';
-    const values = rounds.map((one, round) => what(one, base[round] as Measured));
-    return `${show(median(values))} (${show(Math.min(...values))} to ${show(Math.max(...values))})`;
+    return medianWithRange(
+      rounds.map((one, round) => what(one, base[round] as Measured)),
+      show,
+    );
   };
   const connections = rounds.map((one) => one.connections).filter((count) => count !== null);
   return [
@@ -61,13 +62,4 @@ function signed(value: number): string {
 
 function percent(value: number): string {
   return `${value.toFixed(0)} %`;
-}
-
-/** The middle one, or the mean of the two in the middle. */
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  const [low, high] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
-  if (low === undefined || high === undefined) throw new RangeError('no numbers');
-  return (low + high) / 2;
 }

@@ -8,6 +8,7 @@ import { hash } from 'node:crypto';
 import { sleep } from '@flashmesh/core';
 import { closeMeshClients, createMeshClient, MeshServer } from '@flashmesh/rpc';
 import { createLogger } from '@flashmesh/telemetry';
+import { markdownTable, medianWithRange } from '../support/table.ts';
 
 /** Messages are bytes: nothing here depends on a schema, and the file runs as it is. */
 const bytes = {
@@ -29,6 +30,15 @@ const PATIENCE_MS = 1000;
 const ROUNDS = 5;
 const WARM_UP_MS = 3000;
 const RUN_MS = 5000;
+const COLUMNS: readonly (readonly [string, (round: Round) => number, digits: number])[] = [
+  ['capacity/s', ({ capacity }) => capacity, 0],
+  ['sent/s', ({ sent }) => sent, 0],
+  ['goodput/s', ({ goodput }) => goodput, 0],
+  ['of the capacity', ({ goodput, capacity }) => goodput / capacity, 2],
+  ['p99 at 0.3x, ms', ({ calmP99 }) => calmP99, 0],
+  ['p99, ms', ({ p99 }) => p99, 0],
+  ['times that at 0.3x', ({ p99, calmP99 }) => p99 / calmP99, 1],
+];
 
 const [role, shedding] = process.argv.slice(2);
 if (role === 'server') await serve(shedding === 'on');
@@ -90,7 +100,8 @@ async function bench(): Promise<void> {
   process.stdout.write(
     `three times the capacity; medians of ${ROUNDS} rounds, least and most in brackets\n\n`,
   );
-  process.stdout.write(table(Object.entries(rounds).map(([shed, list]) => row(shed, list))));
+  const rows = Object.entries(rounds).map(([shed, list]) => row(shed, list));
+  process.stdout.write(`${markdownTable(['shedding', ...COLUMNS.map(([name]) => name)], rows)}\n`);
 }
 
 async function round(shed: string): Promise<Round> {
@@ -116,23 +127,11 @@ async function round(shed: string): Promise<Round> {
   }
 }
 
-function row(shed: string, list: readonly Round[]): Record<string, string> {
-  const of = (what: (round: Round) => number, digits = 0) => {
-    const sorted = list.map(what).toSorted((a, b) => a - b);
-    const [least, middle, most] = [sorted[0], sorted[sorted.length >> 1], sorted.at(-1)];
-    const text = (value = Number.NaN) => (Number.isNaN(value) ? '-' : value.toFixed(digits));
-    return `${text(middle)} (${text(least)} to ${text(most)})`;
-  };
-  return {
-    shedding: shed,
-    'capacity/s': of(({ capacity }) => capacity),
-    'sent/s': of(({ sent }) => sent),
-    'goodput/s': of(({ goodput }) => goodput),
-    'of the capacity': of(({ goodput, capacity }) => goodput / capacity, 2),
-    'p99 at 0.3x, ms': of(({ calmP99 }) => calmP99),
-    'p99, ms': of(({ p99 }) => p99),
-    'times that at 0.3x': of(({ p99, calmP99 }) => p99 / calmP99, 1),
-  };
+function row(shed: string, list: readonly Round[]): string[] {
+  const cells = COLUMNS.map(([, what, digits]) =>
+    medianWithRange(list.map(what), (value) => (Number.isNaN(value) ? '-' : value.toFixed(digits))),
+  );
+  return [shed, ...cells];
 }
 
 function perSecond(count: number): number {
@@ -174,13 +173,6 @@ async function openLoop(call: () => Promise<unknown>, perSecond: number, ms: num
   }
   await Promise.all(calls);
   return { sent: calls.length, answered: latencies.length, latencies };
-}
-
-/** In Markdown, for the page that shows it. */
-function table(rows: readonly Record<string, string>[]): string {
-  const names = Object.keys(rows[0] ?? {});
-  const lines = [names, names.map(() => '---'), ...rows.map((row) => Object.values(row))];
-  return lines.map((line) => `| ${line.join(' | ')} |\n`).join('');
 }
 
 /** Refused and late calls have no latency. */

@@ -6,9 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { toTerminal as print } from '../../tools/local/progress.ts';
-import { runCommand } from '../../tools/local/run-command.ts';
-import { describeError, StackError } from '../../tools/local/stack-error.ts';
-import { StopSignals } from '../../tools/local/stop-signals.ts';
+import { jsonOf, runBench } from '../support/program.ts';
+import { median } from '../support/table.ts';
 import { bundle, programPath } from './bundle.ts';
 import { clients, NATIVE } from './clients.ts';
 import { install, peerVersion, type Programs } from './install.ts';
@@ -16,12 +15,10 @@ import type { HandOvers } from './lock.ts';
 import type { Measured, Rate } from './measure.ts';
 import { type Failure, GIVE_UP_MS, noticed, SESSION_TIMEOUT_MS } from './noticed.ts';
 import { Server } from './server.ts';
-import { median, type Row, table } from './table.ts';
+import { type Row, table } from './table.ts';
 
 const PARTS = ['clients', 'notice', 'locks'];
 const CONTENDERS = [2, 10];
-/** For one process; far more than it needs. */
-const PATIENCE_MS = 10 * 60_000;
 const LOCK_MS = { warmUp: 5000, measure: 10_000, after: 1000 };
 
 const { values } = parseArgs({
@@ -96,7 +93,7 @@ async function compareClients(
   signal: AbortSignal,
 ): Promise<Row[]> {
   const results = await interleaved(names, (name) =>
-    jsonOf<Measured>(process.execPath, [programPath('measure'), name, servers, String(scale)], signal),
+    resultOf<Measured>(process.execPath, [programPath('measure'), name, servers, String(scale)], signal),
   );
   const row = (what: string, better: Row['better'], value: (measured: Measured) => number): Row => ({
     what,
@@ -148,7 +145,7 @@ async function compareLocks(
   const { warmUp, measure, after } = LOCK_MS;
   const times = [warmUp, measure * Math.min(scale, 1), after].map((ms) => String(Math.round(ms)));
   const ours = (path: string, count: number) =>
-    jsonOf<HandOvers>(
+    resultOf<HandOvers>(
       process.execPath,
       [programPath('lock'), servers, path, String(count), ...times],
       signal,
@@ -156,7 +153,7 @@ async function compareLocks(
   const subjects: Record<string, (path: string) => Promise<HandOvers[]>> = {
     '@flashmesh/coordination, one process': async (path) => [await ours(path, contenders)],
     'Curator 5.9.0, one process': async (path) => [
-      await jsonOf<HandOvers>(
+      await resultOf<HandOvers>(
         java,
         [
           '-Xmx256m',
@@ -195,33 +192,9 @@ async function compareLocks(
   ]);
 }
 
-/** Runs a program and reads the JSON on its last line. @throws StackError when it fails or takes longer than {@link PATIENCE_MS}. */
-async function jsonOf<T>(command: string, args: string[], signal: AbortSignal): Promise<T> {
-  const patience = AbortSignal.timeout(PATIENCE_MS);
-  const { code, lines } = await runCommand(command, args, {
-    signal: AbortSignal.any([signal, patience]),
-    inherit: 'stderr',
-    cwd: import.meta.dirname,
-  }).catch((error: unknown) => {
-    if (signal.aborted || !patience.aborted) throw error;
-    throw new StackError(`${args.join(' ')} took longer than ${PATIENCE_MS / 1000} s.`, 'It was ended.', {
-      cause: error,
-    });
-  });
-  if (code !== 0) {
-    throw new StackError(`${args.join(' ')} ended with code ${code}.`, 'What it said is above.', {
-      evidence: lines,
-    });
-  }
-  return JSON.parse(lines.at(-1) ?? '') as T;
+/** Runs a program of this folder and reads its last line. */
+function resultOf<T>(command: string, args: string[], signal: AbortSignal): Promise<T> {
+  return jsonOf<T>(args.join(' '), [command, ...args], { signal, cwd: import.meta.dirname });
 }
 
-const signals = new StopSignals(print);
-try {
-  await main(signals.signal);
-} catch (error) {
-  print(describeError(error));
-  process.exitCode = 1;
-} finally {
-  signals.release();
-}
+await runBench(main);

@@ -1,11 +1,4 @@
-/** The middle one, or the mean of the two in the middle. */
-export function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  const [low, high] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
-  if (low === undefined || high === undefined) throw new RangeError('no numbers');
-  return (low + high) / 2;
-}
+import { markdownTable } from '../support/table.ts';
 
 /** One line of a table: a value for each column, of which the first is ours. `undefined`: it never came. */
 export interface Row {
@@ -18,8 +11,7 @@ export interface Row {
 
 /** A Markdown table; in brackets how many times as good the first column is. */
 export function table(heading: string, columns: readonly string[], rows: readonly Row[]): string {
-  const lines = [[heading, ...columns], ['---', ...columns.map(() => '--:')], ...rows.map(cellsOf)];
-  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return markdownTable([heading, ...columns], rows.map(cellsOf));
 }
 
 function cellsOf({ what, values, better, otherwise = '-' }: Row): string[] {
