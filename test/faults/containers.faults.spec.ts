@@ -1,6 +1,6 @@
 import { Lock, Queue, ReadWriteLock, Semaphore } from '@flashmesh/coordination';
 import { isZooKeeperError, joinPath, parentOf, type ZooKeeper } from '@flashmesh/zookeeper';
-import { eventually, pause } from './support/eventually.ts';
+import { eventually, pause } from '../support/eventually.ts';
 import { Stage } from './support/stage.ts';
 
 /** Several of each, since a container is reaped at one moment only. */

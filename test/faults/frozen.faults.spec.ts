@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { AtomicCounter, type FencingToken, Lock, Queue, ReadWriteLock } from '@flashmesh/coordination';
 import { joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
-import { eventually, pause } from './support/eventually.ts';
+import { eventually, pause } from '../support/eventually.ts';
 import { FencedResource } from './support/fenced-resource.ts';
 import {
   markedLease,

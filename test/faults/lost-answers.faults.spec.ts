@@ -1,6 +1,6 @@
 import { AtomicCounter, Queue, Semaphore } from '@flashmesh/coordination';
 import { joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
-import { eventually } from './support/eventually.ts';
+import { eventually } from '../support/eventually.ts';
 import { FrameMeter } from './support/frame-meter.ts';
 import type { Network } from './support/network.ts';
 import { Stage } from './support/stage.ts';

@@ -2,7 +2,7 @@ import { joinPath } from '@flashmesh/zookeeper';
 import { CacheWorkload } from './support/cache-workload.ts';
 import { ClientWorkload } from './support/client-workload.ts';
 import { CounterWorkload } from './support/counter-workload.ts';
-import { eventually, pause } from './support/eventually.ts';
+import { eventually, pause } from '../support/eventually.ts';
 import { chosenFaults } from './support/faults.ts';
 import { LockWorkload } from './support/lock-workload.ts';
 import { QueueWorkload } from './support/queue-workload.ts';

@@ -1,5 +1,5 @@
 import { joinPath, type Operation, type ZooKeeper } from '@flashmesh/zookeeper';
-import { eventually } from './support/eventually.ts';
+import { eventually } from '../support/eventually.ts';
 import { FrameMeter } from './support/frame-meter.ts';
 import { Stage } from './support/stage.ts';
 

@@ -1,7 +1,7 @@
 import { sleep } from '@flashmesh/core';
 import { warmUp } from '@flashmesh/rpc/testing';
 import { freePorts, ZooKeeperServer } from '@flashmesh/zookeeper/testing';
-import { eventually } from '../faults/support/eventually.ts';
+import { eventually } from '../support/eventually.ts';
 import { MeshStage } from './support/mesh-stage.ts';
 import { announcedAnew, survivesOutage } from './support/outage.ts';
 

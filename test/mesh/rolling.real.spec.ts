@@ -1,6 +1,6 @@
 import { sleep } from '@flashmesh/core';
 import { warmUp } from '@flashmesh/rpc/testing';
-import { eventually } from '../faults/support/eventually.ts';
+import { eventually } from '../support/eventually.ts';
 import { MeshStage } from './support/mesh-stage.ts';
 
 const { ZOOKEEPER = '127.0.0.1:2181' } = process.env;

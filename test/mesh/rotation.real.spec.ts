@@ -11,7 +11,7 @@ import {
   warmUp,
 } from '@flashmesh/rpc/testing';
 import { status as Status } from '@grpc/grpc-js';
-import { eventually } from '../faults/support/eventually.ts';
+import { eventually } from '../support/eventually.ts';
 import { MeshStage } from './support/mesh-stage.ts';
 import { nameOf, quickTls } from './support/quick-tls.ts';
 

@@ -41,5 +41,6 @@ export type {
   RpcHandlers,
   ServiceDefinitionLike,
 } from './service-definition.ts';
+export { pathOf } from './service-definition.ts';
 export { errorFromStatus, statusFromError } from './status.ts';
 export type { MeshCallOptions } from './unary-call.ts';

@@ -66,7 +66,7 @@ export type Answer<M> = M extends { responseStream: true }
 
 type ResponseStream<T> = AsyncIterable<T> | Observable<T>;
 
-/** The path of a method on the wire, e.g. `/flashmesh.order.v1.OrderService/PlaceOrder`. @internal */
+/** The path of a method on the wire, e.g. `/flashmesh.order.v1.OrderService/PlaceOrder`. */
 export function pathOf(definition: ServiceDefinitionLike, method: MethodDefinitionLike): string {
   return `/${definition.fullName}/${method.name}`;
 }

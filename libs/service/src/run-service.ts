@@ -12,6 +12,7 @@ import {
   type MeshSecurity,
   MeshServer,
   MeshTls,
+  pathOf,
   reflection,
   registerMeshResolver,
   type ServiceDefinitionLike,
@@ -235,8 +236,8 @@ async function publishMethods(
   registry: Registry,
   logger: Logger,
 ): Promise<string | undefined> {
-  const methods = services.flatMap(({ fullName, methods }) =>
-    Object.values(methods).map((method) => `/${fullName}/${method.name}`),
+  const methods = services.flatMap((service) =>
+    Object.values(service.methods).map((method) => pathOf(service, method)),
   );
   try {
     return await within(registry.publish(name, { methods }), PUBLISH_MS, 'publishing the methods');

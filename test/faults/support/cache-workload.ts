@@ -1,5 +1,5 @@
 import { isZooKeeperError, joinPath, SubtreeCache, type ZooKeeper } from '@flashmesh/zookeeper';
-import { eventually, pause } from './eventually.ts';
+import { eventually, pause } from '../../support/eventually.ts';
 import { Workload } from './workload.ts';
 
 const NODES = 6;

@@ -1,5 +1,5 @@
 import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
-import { eventually, pause } from './eventually.ts';
+import { eventually, pause } from '../../support/eventually.ts';
 import { Workload } from './workload.ts';
 
 /** One value of one writer: what it was answered, and what it may have written beyond that. */

@@ -1,6 +1,6 @@
 import { AtomicCounter } from '@flashmesh/coordination';
 import { isZooKeeperError, type ZooKeeper } from '@flashmesh/zookeeper';
-import { pause } from './eventually.ts';
+import { pause } from '../../support/eventually.ts';
 import { Workload } from './workload.ts';
 
 /** Every client adds one again and again. */

@@ -1,4 +1,4 @@
-import { eventually } from './eventually.ts';
+import { eventually } from '../../support/eventually.ts';
 
 /** A server of the ensemble: its process's name and what it says to be. */
 export interface Member {

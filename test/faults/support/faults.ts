@@ -1,6 +1,6 @@
 import type { ZooKeeper } from '@flashmesh/zookeeper';
 import type { Ensemble } from './ensemble.ts';
-import { eventually, pause } from './eventually.ts';
+import { eventually, pause } from '../../support/eventually.ts';
 import type { Network } from './network.ts';
 
 /** What faults are done to. */

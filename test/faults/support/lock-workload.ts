@@ -1,7 +1,7 @@
 import { Lock, type LockHandle } from '@flashmesh/coordination';
 import type { ZooKeeper } from '@flashmesh/zookeeper';
 import { Beliefs } from './beliefs.ts';
-import { pause } from './eventually.ts';
+import { pause } from '../../support/eventually.ts';
 import { FencedResource } from './fenced-resource.ts';
 import { Workload } from './workload.ts';
 

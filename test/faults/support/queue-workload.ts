@@ -1,6 +1,6 @@
 import { Queue } from '@flashmesh/coordination';
 import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
-import { eventually, pause } from './eventually.ts';
+import { eventually, pause } from '../../support/eventually.ts';
 import { Workload } from './workload.ts';
 
 /** Every client puts items in, and every client works items off. */

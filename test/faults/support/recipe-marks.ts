@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Semaphore } from '@flashmesh/coordination';
 import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
-import { pause } from './eventually.ts';
+import { pause } from '../../support/eventually.ts';
 
 /** Leases of the semaphore. */
 export const PERMITS = 2;

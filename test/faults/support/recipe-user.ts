@@ -20,7 +20,7 @@ import {
   TransactionRefused,
   ZooKeeper,
 } from '@flashmesh/zookeeper';
-import { pause } from './eventually.ts';
+import { pause } from '../../support/eventually.ts';
 import { markedLease, type Told } from './recipe-marks.ts';
 
 const [servers = '', path = '', sessionMs = ''] = process.argv.slice(2);

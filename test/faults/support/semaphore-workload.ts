@@ -1,7 +1,7 @@
 import { Semaphore } from '@flashmesh/coordination';
 import { joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
 import { Beliefs } from './beliefs.ts';
-import { pause } from './eventually.ts';
+import { pause } from '../../support/eventually.ts';
 import { Workload } from './workload.ts';
 
 const PERMITS = 2;

@@ -1,7 +1,7 @@
 import { FlashmeshError } from '@flashmesh/core';
 import { isZooKeeperError, type ZooKeeper } from '@flashmesh/zookeeper';
 import type { Ensemble } from './ensemble.ts';
-import { eventually, pause } from './eventually.ts';
+import { eventually, pause } from '../../support/eventually.ts';
 
 /** Where a workload works. */
 export interface Ground {

@@ -13,7 +13,7 @@ import {
 import { Echo, load, type Outcomes } from '@flashmesh/rpc/testing';
 import { isZooKeeperError, ZooKeeper } from '@flashmesh/zookeeper';
 import { ReplicaProcess } from './replica-process.ts';
-import { eventually } from '../../faults/support/eventually.ts';
+import { eventually } from '../../support/eventually.ts';
 
 /** Calls a second, half of them of the method that may be repeated, half of the one that may not. */
 const CALLS_PER_SECOND = 500;

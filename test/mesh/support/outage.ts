@@ -1,6 +1,6 @@
 import { sleep } from '@flashmesh/core';
 import { warmUp } from '@flashmesh/rpc/testing';
-import { eventually } from '../../faults/support/eventually.ts';
+import { eventually } from '../../support/eventually.ts';
 import type { AnnouncedInstance, MeshStage } from './mesh-stage.ts';
 import type { ReplicaProcess } from './replica-process.ts';
 
