@@ -16,7 +16,10 @@ export interface BalancingOptions {
   readonly policy?: PolicyName;
   /** Time constant with which what was measured loses its weight, in milliseconds. @default 10000 (Finagle, Linkerd) */
   readonly decayMs?: number;
-  /** An endpoint that lost every draw for so long is given a call, in milliseconds; at most every 200th call is. @default 1000 (go-zero) */
+  /**
+   * An endpoint that loses every draw is given a call once in so many milliseconds, and in 200 calls; up to 8 such calls are
+   * saved up, and come a tenth of that apart. @default 1000 (go-zero)
+   */
   readonly forcedPickMs?: number;
   /** An endpoint that joined others reaches its full weight in so many milliseconds; 0 at once. @default 10000 */
   readonly warmUpMs?: number;

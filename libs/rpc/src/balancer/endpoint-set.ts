@@ -92,7 +92,7 @@ export class EndpointSet {
     const pick = ++this.picks;
     if (nowMs >= this.nextProbeMs) {
       const probe = this.probe(request, nowMs);
-      if (probe) return this.picked(probe, pick, nowMs);
+      if (probe) return this.picked(probe, nowMs);
     }
     const context: PickContext = {
       nowMs,
@@ -106,7 +106,7 @@ export class EndpointSet {
       this.shed++;
       return undefined;
     }
-    return this.picked(chosen, pick, nowMs);
+    return this.picked(chosen, nowMs);
   }
 
   /** Whether a call that went to these could go elsewhere. */
@@ -158,8 +158,8 @@ export class EndpointSet {
     return endpoint;
   }
 
-  private picked(endpoint: Endpoint, pick: number, nowMs: number): Endpoint {
-    endpoint.picked(pick, nowMs);
+  private picked(endpoint: Endpoint, nowMs: number): Endpoint {
+    endpoint.picked(nowMs);
     return endpoint;
   }
 

@@ -1,6 +1,7 @@
 import type { BalancerConfig } from './balancer-options.ts';
 import { Breaker, type Outcome } from './breaker.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
+import { LookBudget } from './look-budget.ts';
 import { FailureShare, PeakEwma } from './peak-ewma.ts';
 
 /** What naming says about an endpoint. */
@@ -22,6 +23,8 @@ export interface EndpointInfo {
 const COLD = 0.1;
 /** Latencies below are all the same: what is left is the noise of an event loop. */
 const FLOOR_MS = 1;
+/** Looks come no closer than this share of the time in which one is due. */
+const LOOK_PAUSE = 0.1;
 /** An endpoint that only fails is as bad as one that takes 25 times as long. */
 const WORST_SUCCESS = 0.2;
 
@@ -42,9 +45,6 @@ export class Endpoint {
     latencyMs: 0,
     answers: 0,
   };
-  /** When it was given a call last, in the set's own count of calls and in time. */
-  lastPick = 0;
-  lastPickMs = -Infinity;
   /** Running weight of the round robin. */
   turn = 0;
   /** When it left the list; `undefined` while it is in. */
@@ -53,6 +53,8 @@ export class Endpoint {
   private readonly latency: PeakEwma;
   private readonly histogram: LatencyHistogram;
   private readonly failureShare: FailureShare;
+  private readonly looks: LookBudget;
+  private lastPickMs = -Infinity;
   private warmSinceMs = -Infinity;
   /** When the endpoint was last heard of, or given work after it had none. */
   private silentSinceMs = 0;
@@ -65,6 +67,7 @@ export class Endpoint {
     this.latency = new PeakEwma(config.decayMs);
     this.failureShare = new FailureShare(config.decayMs);
     this.histogram = new LatencyHistogram(config.decayMs);
+    this.looks = new LookBudget(config.forcedPickMs);
   }
 
   /** From now on its weight grows from a tenth to the whole. */
@@ -85,13 +88,13 @@ export class Endpoint {
     return this.inFlight < this.config.maxInFlight;
   }
 
-  /** Whether it lost every draw for so long that nobody can know how it is. */
-  longUnseen(pick: number, nowMs: number): boolean {
-    return nowMs - this.lastPickMs >= this.config.forcedPickMs && pick - this.lastPick >= FORCED_EVERY;
+  /** Whether it should be given a call although it lost the draw: nobody is looking how it is, and a look is left. Takes the look. */
+  takeLook(pick: number, nowMs: number): boolean {
+    if (this.inFlight > 0 || nowMs - this.lastPickMs < this.config.forcedPickMs * LOOK_PAUSE) return false;
+    return this.looks.take(pick, nowMs);
   }
 
-  picked(pick: number, nowMs: number): void {
-    this.lastPick = pick;
+  picked(nowMs: number): void {
     this.lastPickMs = nowMs;
   }
 
@@ -163,5 +166,3 @@ export class Endpoint {
     return this.histogram.quantile(share, nowMs);
   }
 }
-
-const FORCED_EVERY = 200;

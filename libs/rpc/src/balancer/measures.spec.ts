@@ -1,5 +1,6 @@
 import { balancerConfig, type BalancingOptions } from './balancer-options.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
+import { LookBudget } from './look-budget.ts';
 import { FailureShare, PeakEwma } from './peak-ewma.ts';
 import { SlidingCounts } from './sliding-counts.ts';
 
@@ -10,9 +11,20 @@ describe('PeakEwma', () => {
     ewma.observe(10, 0);
     ewma.observe(200, 1000);
     expect(ewma.value(1000)).toBe(200);
-    ewma.observe(10, 1100);
-    expect(ewma.value(1100)).toBeGreaterThan(190);
-    expect(ewma.value(11_100)).toBeCloseTo(ewma.value(1100) / Math.E);
+    ewma.observe(10, 1050);
+    expect(ewma.value(1050)).toBeGreaterThan(190);
+    expect(ewma.value(11_050)).toBeCloseTo(ewma.value(1050) / Math.E);
+  });
+
+  it('lets good news prevail when they are many, or all that is heard', () => {
+    const busy = new PeakEwma(10_000);
+    busy.observe(200, 0);
+    for (let ms = 1; ms <= 300; ms++) busy.observe(10, ms);
+    expect(busy.value(300)).toBeLessThan(20);
+    const quiet = new PeakEwma(10_000);
+    quiet.observe(200, 0);
+    for (let ms = 150; ms <= 450; ms += 150) quiet.observe(10, ms);
+    expect(quiet.value(450)).toBeLessThan(20);
   });
 
   it('takes a lower bound only when it says something new', () => {
@@ -22,6 +34,21 @@ describe('PeakEwma', () => {
     expect(ewma.value(0)).toBe(50);
     ewma.observeAtLeast(80, 0);
     expect(ewma.value(0)).toBe(80);
+  });
+});
+
+describe('LookBudget', () => {
+  it('has a look for every second and 200 calls, and saves up eight', () => {
+    const looks = new LookBudget(1000);
+    const takeAll = (pick: number, nowMs: number): number =>
+      looks.take(pick, nowMs) ? 1 + takeAll(pick, nowMs) : 0;
+    expect(takeAll(1000, 60_000)).toBe(8);
+    expect(takeAll(1199, 70_000)).toBe(0);
+    expect(takeAll(1200, 70_000)).toBe(1);
+    expect(takeAll(5000, 70_900)).toBe(7);
+    expect(takeAll(5000, 70_999)).toBe(0);
+    expect(takeAll(5000, 71_000)).toBe(1);
+    expect(takeAll(9000, 170_000)).toBe(8);
   });
 });
 

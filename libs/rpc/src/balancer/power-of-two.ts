@@ -28,7 +28,7 @@ class PowerOfTwo implements Policy {
     const one = candidates[first] as Endpoint;
     const two = candidates[this.draw(candidates, context, first)] as Endpoint;
     const loser = this.cost(one, context) <= this.cost(two, context) * NOISE ? two : one;
-    if (loser.longUnseen(context.pick, context.nowMs)) return loser;
+    if (loser.takeLook(context.pick, context.nowMs)) return loser;
     return loser === one ? two : one;
   }
 

@@ -12,12 +12,16 @@ interface World {
   readonly workers: number;
   /** Mean time of a call, exponentially distributed, by server and moment. */
   meanMs(server: number, nowMs: number): number;
+  /** For how long the server stands still from now on, as in a garbage collection: what would end meanwhile ends after. */
+  pauseMs?(server: number, nowMs: number): number;
 }
 
 /** Latencies and shares of the second half, when everything has settled. */
 interface Result {
   readonly latencies: number[];
   readonly perServer: number[];
+  /** Calls by second and server, from the start. */
+  readonly bySecond: readonly number[][];
   /** Longest line of waiting calls at a server. */
   readonly longestQueue: number;
 }
@@ -29,7 +33,12 @@ function simulate(world: World): Result {
   const random = seededRandom(7);
   const exponential = (mean: number) => -Math.log(1 - random()) * mean;
   const servers = Array.from({ length: world.servers }, () => ({ busy: 0, waiting: [] as (() => void)[] }));
-  const result = { latencies: [] as number[], perServer: servers.map(() => 0), longestQueue: 0 };
+  const result = {
+    latencies: [] as number[],
+    perServer: servers.map(() => 0),
+    bySecond: Array.from({ length: world.seconds }, () => servers.map(() => 0)),
+    longestQueue: 0,
+  };
   const endMs = world.seconds * 1000;
   const call = (set: EndpointSet) => {
     const endpoint = set.pick(REQUEST);
@@ -38,15 +47,19 @@ function simulate(world: World): Result {
     const index = Number(endpoint.info.key);
     const server = servers[index] as (typeof servers)[number];
     const counted = startedMs > endMs / 2;
-    if (counted) result.perServer[index] = (result.perServer[index] ?? 0) + 1;
+    if (counted) count(result.perServer, index);
+    count(result.bySecond[Math.floor(startedMs / 1000)] ?? [], index);
+    const end = () => {
+      const pauseMs = world.pauseMs?.(index, events.nowMs) ?? 0;
+      if (pauseMs > 0) return events.at(events.nowMs + pauseMs, end);
+      server.busy--;
+      if (counted) result.latencies.push(events.nowMs - startedMs);
+      set.ended(endpoint, startedMs, 'success');
+      server.waiting.shift()?.();
+    };
     const work = () => {
       server.busy++;
-      events.at(events.nowMs + exponential(world.meanMs(index, events.nowMs)), () => {
-        server.busy--;
-        if (counted) result.latencies.push(events.nowMs - startedMs);
-        set.ended(endpoint, startedMs, 'success');
-        server.waiting.shift()?.();
-      });
+      events.at(events.nowMs + exponential(world.meanMs(index, events.nowMs)), end);
     };
     if (server.busy < world.workers) return work();
     server.waiting.push(work);
@@ -66,6 +79,10 @@ function simulate(world: World): Result {
   events.run();
   result.latencies.sort((a, b) => a - b);
   return result;
+}
+
+function count(counts: number[], index: number): void {
+  counts[index] = (counts[index] ?? 0) + 1;
 }
 
 /** What happens next, in order of time. */
@@ -136,6 +153,25 @@ describe('p2c, simulated', () => {
     const meanMs = (server: number, nowMs: number) => (server === 0 && nowMs < 10_000 ? 200 : 2);
     expect(shareOf(simulate({ ...usual, meanMs }), 0)).toBeGreaterThan(0.25);
   });
+
+  it.each([200, 2000])(
+    'takes one back at once that stood still for a moment, at %d calls a second',
+    (callsPerSecond) => {
+      // Once in half a minute each of two: by Finagle's rule the other has nearly everything for seconds after.
+      const atMs = [10_000, 25_000];
+      const pauseMs = (server: number, nowMs: number) => {
+        const since = nowMs - (atMs[server] ?? Infinity);
+        return since >= 0 && since < 200 ? 200 - since : 0;
+      };
+      const { bySecond } = simulate({ ...usual, servers: 2, callsPerSecond, pauseMs });
+      for (const [server, ms] of atMs.entries()) {
+        const seconds = bySecond.slice(ms / 1000, ms / 1000 + 6);
+        const calls = seconds.flat().reduce((sum, n) => sum + n, 0);
+        const others = seconds.reduce((sum, counts) => sum + (counts[1 - server] ?? 0), 0);
+        expect(others / calls).toBeLessThan(1.25 / 2);
+      }
+    },
+  );
 
   it('does not let many callers run to the same server at once', () => {
     // 20 clients keep 5 servers at 80 %: the shares are even, and lines are shorter than with turns.
