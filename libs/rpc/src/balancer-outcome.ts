@@ -1,4 +1,4 @@
-import { status as Status } from '@grpc/grpc-js';
+import { status as Status, type StatusObject } from '@grpc/grpc-js';
 import type { Outcome } from './balancer/breaker.ts';
 import { isLostConnection, isRefusedUnread } from './status.ts';
 
@@ -19,9 +19,9 @@ const OUTCOMES: ReadonlyMap<number, Outcome> = new Map([
  * @param abandoned the caller had given the attempt up.
  * @internal
  */
-export function outcomeOf(code: Status, details: string, abandoned: boolean): Outcome {
-  if (isRefusedUnread({ code, details })) return 'neutral';
-  const outcome = OUTCOMES.get(code);
+export function outcomeOf(status: StatusObject, abandoned: boolean): Outcome {
+  if (isRefusedUnread(status)) return 'neutral';
+  const outcome = OUTCOMES.get(status.code);
   if (outcome) return outcome;
-  return !abandoned && isLostConnection({ code, details }) ? 'failure' : 'neutral';
+  return !abandoned && isLostConnection(status) ? 'failure' : 'neutral';
 }

@@ -39,7 +39,7 @@ class Placement implements PickResult {
   readonly status = null;
   readonly subchannel: Subchannel;
   readonly onCallStarted: () => void;
-  readonly onCallEnded: (code: Status, details: string) => void;
+  readonly onCallEnded: (code: Status, details: string, metadata: Metadata) => void;
 
   constructor(
     endpoints: EndpointSet,
@@ -53,8 +53,8 @@ class Placement implements PickResult {
       startedMs = endpoints.started(endpoint);
       attempt?.placed(endpoint, startedMs);
     };
-    this.onCallEnded = (code, details) => {
-      const outcome = outcomeOf(code, details, attempt?.abandoned ?? false);
+    this.onCallEnded = (code, details, metadata) => {
+      const outcome = outcomeOf({ code, details, metadata }, attempt?.abandoned ?? false);
       endpoints.ended(endpoint, startedMs, outcome, attempt?.lateCounted);
     };
   }

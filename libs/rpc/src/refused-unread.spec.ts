@@ -123,9 +123,10 @@ describe('a call that a server refuses to read', () => {
 
   it('is not taken for one when somebody has read it, and says the same of another call', async () => {
     const server = await serve(passOn);
-    const { client } = clientOf(server.port);
+    const { client, endpoint } = clientOf(server.port);
     await expect(client.write({})).rejects.toMatchObject({ kind: 'unavailable' });
     expect(server.streams).toHaveLength(1);
+    expect(endpoint()).toMatchObject({ failures: 1 });
   });
 });
 

@@ -103,10 +103,13 @@ const REFUSED = /^(Stream refused by server|Write (error: |failed with error ).*
 /**
  * Whether a call came to a connection that its server was just closing: nothing was done for it (RFC 9113, 8.7), and nothing is
  * wrong with the server. Node reads nothing more of a connection once it has said that it will close it, so what is on its way
- * then ends like this. grpc-js sends such a call again, but only once.
+ * then ends like this. grpc-js sends such a call again, but only once. A server that passes on what befell a call of its own says
+ * the same words, but in trailers of its own.
  *
  * @internal
  */
-export function isRefusedUnread({ code, details }: Pick<StatusObject, 'code' | 'details'>): boolean {
-  return code === Status.UNAVAILABLE && REFUSED.test(details);
+export function isRefusedUnread({ code, details, metadata }: StatusObject): boolean {
+  return (
+    code === Status.UNAVAILABLE && REFUSED.test(details) && Object.keys(metadata.getMap()).length === 0
+  );
 }

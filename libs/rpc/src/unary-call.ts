@@ -149,7 +149,7 @@ class UnaryCall implements AttemptOwner {
     attempt.observed?.end(status.code, attempt.endpoint?.info.id);
     if (this.settled || attempt.abandoned) return;
     if (status.code === Status.OK) return this.succeed(attempt);
-    if (wasRefused(attempt, status) && this.sendAgain(attempt)) return;
+    if (!attempt.answered && isRefusedUnread(status) && this.sendAgain(attempt)) return;
     const { policy } = this.method;
     const error = errorFromStatus(status, this.method.service);
     // An attempt that found no connection says less than the one before it.
@@ -349,11 +349,6 @@ class UnaryCall implements AttemptOwner {
   private malformed(what: string, cause?: unknown): FlashmeshError {
     return new FlashmeshError('internal', 'MALFORMED_ANSWER', `${this.method.service} ${what}`, { cause });
   }
-}
-
-/** By the transport alone: a server that passes on what befell a call of its own begins an answer, or sends trailers. */
-function wasRefused({ answered }: CallAttempt, status: StatusObject): boolean {
-  return !answered && isRefusedUnread(status) && Object.keys(status.metadata.getMap()).length === 0;
 }
 
 /** Refused unread, which is no answer: an attempt before may have been carried out. */
