@@ -109,7 +109,5 @@ const REFUSED = /^(Stream refused by server|Write (error: |failed with error ).*
  * @internal
  */
 export function isRefusedUnread({ code, details, metadata }: StatusObject): boolean {
-  return (
-    code === Status.UNAVAILABLE && REFUSED.test(details) && Object.keys(metadata.getMap()).length === 0
-  );
+  return code === Status.UNAVAILABLE && REFUSED.test(details) && Object.keys(metadata.getMap()).length === 0;
 }
