@@ -2,20 +2,24 @@
  * What kind of failure it is: decides how the edges answer (gRPC status, HTTP status) and whether a caller may try again.
  * The names are those of gRPC's canonical codes.
  */
-export type ErrorKind =
-  | 'cancelled'
-  | 'invalid_argument'
-  | 'deadline_exceeded'
-  | 'not_found'
-  | 'already_exists'
-  | 'permission_denied'
-  | 'resource_exhausted'
-  | 'failed_precondition'
-  | 'aborted'
-  | 'unimplemented'
-  | 'internal'
-  | 'unavailable'
-  | 'unauthenticated';
+export const ERROR_KINDS = [
+  'cancelled',
+  'invalid_argument',
+  'deadline_exceeded',
+  'not_found',
+  'already_exists',
+  'permission_denied',
+  'resource_exhausted',
+  'failed_precondition',
+  'aborted',
+  'unimplemented',
+  'internal',
+  'unavailable',
+  'unauthenticated',
+] as const;
+
+/** @see ERROR_KINDS */
+export type ErrorKind = (typeof ERROR_KINDS)[number];
 
 /** What an error may carry beside its text. */
 export interface ErrorOptions {

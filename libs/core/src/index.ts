@@ -3,7 +3,14 @@ export type { Clock, Timer } from './clock.ts';
 export { ManualClock, systemClock } from './clock.ts';
 export type { Resolver, ServiceInstance } from './endpoints.ts';
 export type { ErrorKind, ErrorOptions } from './errors.ts';
-export { assertNever, FlashmeshError, invalidArgument, messageOf, unavailable } from './errors.ts';
+export {
+  assertNever,
+  ERROR_KINDS,
+  FlashmeshError,
+  invalidArgument,
+  messageOf,
+  unavailable,
+} from './errors.ts';
 export { type Fence, passFence, tokenDigits, type WriteToken } from './fence.ts';
 export { numberFlag, parseFlags, required, urlFlag } from './flags.ts';
 export { errorOfIssues, type Issue } from './issues.ts';
@@ -25,5 +32,5 @@ export {
   readPeerSecurity,
   readTlsTrust,
 } from './peer-security-env.ts';
-export { requireInRange, requirePositiveInteger, withDefaults } from './options.ts';
+export { requireInRange, requireKnownOptions, requirePositiveInteger, withDefaults } from './options.ts';
 export { SingleFlight } from './single-flight.ts';

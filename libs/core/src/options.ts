@@ -14,6 +14,17 @@ export function requireInRange(name: string, value: number, min: number, max: nu
   return value;
 }
 
+/**
+ * Refuses what a typing error in a JSON, or a cast, would else leave unnoticed.
+ *
+ * @param known any object that has every option as a key.
+ * @throws RangeError naming the option that does not exist.
+ */
+export function requireKnownOptions(what: string, given: object, known: object): void {
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(known, name));
+  if (unknown !== undefined) throw new RangeError(`${what} has no option ${unknown}`);
+}
+
 /** The options with every `undefined` replaced by its default; neither input is changed. */
 export function withDefaults<T extends object>(defaults: Required<T>, options: T): Required<T> {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);

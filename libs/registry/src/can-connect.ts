@@ -3,6 +3,8 @@ import { connect } from 'node:net';
 /**
  * Whether somebody listens at `host:port`: `refused` is certain, `silent` (nothing within `timeoutMs`) may be a network that is
  * slow. It speaks to nobody: that works whatever the service's protocol is.
+ *
+ * @param address with a port of 1 to 65535.
  */
 export function canConnect(address: string, timeoutMs: number): Promise<'open' | 'refused' | 'silent'> {
   const colon = address.lastIndexOf(':');

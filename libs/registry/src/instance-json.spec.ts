@@ -20,6 +20,8 @@ describe('decodeInstance', () => {
     ['null', 'null'],
     ['an array', '[]'],
     ['no port', JSON.stringify({ ...instance, address: 'host' })],
+    ['a port that there is not', JSON.stringify({ ...instance, address: 'host:65536' })],
+    ['port 0', JSON.stringify({ ...instance, address: 'host:0' })],
     ['a negative weight', JSON.stringify({ ...instance, weight: -1 })],
     ['no zone', JSON.stringify({ ...instance, zone: undefined })],
   ])('refuses %s', (_, text) => {

@@ -26,7 +26,7 @@ export function decodeInstance(data: Buffer): ServiceInstance | undefined {
   }
   if (typeof value !== 'object' || value === null) return undefined;
   const { id, address, version, revision, zone, weight, state } = value;
-  if (typeof id !== 'string' || typeof address !== 'string' || !/^.+:\d+$/.test(address)) return undefined;
+  if (typeof id !== 'string' || typeof address !== 'string' || !isAddress(address)) return undefined;
   if (typeof version !== 'string' || typeof zone !== 'string') return undefined;
   if (typeof weight !== 'number' || !(weight >= 0)) return undefined;
   return {
@@ -38,4 +38,9 @@ export function decodeInstance(data: Buffer): ServiceInstance | undefined {
     ...(typeof revision === 'string' && { revision }),
     ...(state === 'draining' && { state }),
   };
+}
+
+function isAddress(address: string): boolean {
+  const port = Number(/^.+:(\d+)$/.exec(address)?.[1]);
+  return port >= 1 && port <= 65_535;
 }

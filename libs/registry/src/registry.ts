@@ -45,7 +45,10 @@ export class Registry implements Resolver {
   async announce(service: string, instance: ServiceInstance): Promise<Announcement> {
     const data = encodeInstance(instance);
     if (!decodeInstance(Buffer.from(data))) {
-      throw invalidArgument('instance', 'needs id, host:port and a weight of 0 or more');
+      throw invalidArgument(
+        'instance',
+        'needs id, host:port with a port of 1 to 65535, and a weight of 0 or more',
+      );
     }
     const path = joinPath(this.pathOf(service), requireName('instance.id', instance.id));
     const node = new PersistentNode(this.zk, path, data, this.logger);

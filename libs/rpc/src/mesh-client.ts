@@ -1,4 +1,4 @@
-import { requirePositiveInteger } from '@flashmesh/core';
+import { requireKnownOptions, requirePositiveInteger } from '@flashmesh/core';
 import { MeshChannel, type MeshChannelOptions } from './mesh-channel.ts';
 import { registerMeshMetrics } from './mesh-metrics.ts';
 import { MethodLatency } from './retry/method-latency.ts';
@@ -15,6 +15,15 @@ import { observedMethod } from './observed-call.ts';
 import { callUnary, type ClientMethod, type MeshCallOptions } from './unary-call.ts';
 
 const DEFAULT_DEADLINE_MS = 2000;
+const OPTIONS: Readonly<Record<keyof MeshClientOptions, true>> = {
+  target: true,
+  defaultDeadlineMs: true,
+  methods: true,
+  balancing: true,
+  breaker: true,
+  retryBudget: true,
+  channelOptions: true,
+};
 
 /**
  * Where a client finds its service, and how it calls it. Clients with the same target and the same options share connections, what
@@ -62,6 +71,7 @@ export function createMeshClient<D extends ServiceDefinitionLike>(
   definition: D,
   options: MeshClientOptions<D>,
 ): MeshClient<D> {
+  requireClientOptions(definition, options);
   const channel = MeshChannel.to(options.target, options);
   registerMeshMetrics();
   const policies = (options.methods ?? {}) as Readonly<Record<string, MethodPolicy | undefined>>;
@@ -85,6 +95,11 @@ export function createMeshClient<D extends ServiceDefinitionLike>(
       return [name, (request: unknown, call?: MeshCallOptions) => callUnary(channel, client, request, call)];
     });
   return Object.fromEntries(calls) as MeshClient<D>;
+}
+
+/** @throws RangeError naming an option that does not exist. @internal */
+export function requireClientOptions({ name }: ServiceDefinitionLike, options: MeshClientOptions): void {
+  requireKnownOptions(`a client of ${name}`, options, OPTIONS);
 }
 
 /** Closes every channel of this process. Calls that wait for a connection, and later ones, fail with `unavailable`. */

@@ -1,6 +1,6 @@
 import { FlashmeshError } from '@flashmesh/core';
 import { MeshChannel } from './mesh-channel.ts';
-import type { MeshClientOptions } from './mesh-client.ts';
+import { type MeshClientOptions, requireClientOptions } from './mesh-client.ts';
 import { observedMethod } from './observed-call.ts';
 import {
   pathOf,
@@ -37,6 +37,7 @@ export function createMeshStreams<D extends ServiceDefinitionLike>(
   definition: D,
   options: MeshClientOptions,
 ): MeshStreams<D> {
+  requireClientOptions(definition, options);
   const channel = MeshChannel.to(options.target, options);
   const calls = Object.entries(definition.methods)
     .filter(([, method]) => method.requestStream || method.responseStream)

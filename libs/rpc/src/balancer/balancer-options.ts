@@ -1,4 +1,4 @@
-import { requireInRange, requirePositiveInteger, withDefaults } from '@flashmesh/core';
+import { requireInRange, requireKnownOptions, requirePositiveInteger, withDefaults } from '@flashmesh/core';
 
 /** How the endpoint of a call is chosen. */
 export const POLICIES = ['p2c', 'least_request', 'ring_hash', 'round_robin'] as const;
@@ -95,8 +95,8 @@ export function balancerConfig(
   balancing: BalancingOptions = {},
   breaker: BreakerOptions = {},
 ): BalancerConfig {
-  rejectUnknown('balancing', balancing, BALANCING);
-  rejectUnknown('breaker', breaker, BREAKER);
+  requireKnownOptions('balancing', balancing, BALANCING);
+  requireKnownOptions('breaker', breaker, BREAKER);
   const config = { ...withDefaults(BALANCING, balancing), breaker: withDefaults(BREAKER, breaker) };
   if (!POLICIES.includes(config.policy)) {
     throw new RangeError(`policy must be one of ${POLICIES.join(', ')}, got ${config.policy as string}`);
@@ -118,9 +118,4 @@ export function balancerConfig(
   requireInRange('maxEjectedShare', b.maxEjectedShare, 0, 1);
   requireInRange('panicShare', b.panicShare, 0, 1);
   return config;
-}
-
-function rejectUnknown(what: string, given: object, known: object): void {
-  const unknown = Object.keys(given).find((name) => !(name in known));
-  if (unknown !== undefined) throw new RangeError(`${what} has no option ${unknown}`);
 }

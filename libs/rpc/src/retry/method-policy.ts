@@ -1,4 +1,10 @@
-import { type ErrorKind, requireInRange, requirePositiveInteger } from '@flashmesh/core';
+import {
+  ERROR_KINDS,
+  type ErrorKind,
+  requireInRange,
+  requireKnownOptions,
+  requirePositiveInteger,
+} from '@flashmesh/core';
 import type { MethodDefinitionLike } from '../service-definition.ts';
 
 /** When a second attempt is sent while the first one still runs. */
@@ -47,6 +53,20 @@ export interface CallPolicy {
 
 const DEFAULT_ATTEMPTS = 3;
 const DEFAULT_HEDGE = { percentile: 0.95, minDelayMs: 10 };
+const OPTIONS: Readonly<Record<keyof MethodPolicy, true>> = {
+  deadlineMs: true,
+  idempotent: true,
+  maxAttempts: true,
+  retryOn: true,
+  tryTimeoutMs: true,
+  hedge: true,
+  affinityKey: true,
+};
+const HEDGE_OPTIONS: Readonly<Record<keyof HedgePolicy, true>> = {
+  percentile: true,
+  minDelayMs: true,
+  initialDelayMs: true,
+};
 
 /**
  * Completes and checks a method's policy.
@@ -59,6 +79,7 @@ export function callPolicy(
   policy: MethodPolicy,
   defaultDeadlineMs: number,
 ): CallPolicy {
+  requireKnownOptions(method.name, policy, OPTIONS);
   const idempotent = policy.idempotent ?? method.options?.idempotencyLevel !== undefined;
   const wantsMore =
     (policy.maxAttempts ?? 1) > 1 || policy.retryOn !== undefined || (policy.hedge ?? false) !== false;
@@ -73,15 +94,21 @@ export function callPolicy(
   return {
     deadlineMs,
     maxAttempts,
-    retryOn: new Set(policy.retryOn ?? ['unavailable']),
+    retryOn: new Set((policy.retryOn ?? ['unavailable']).map(requireKind)),
     tryTimeoutMs: policy.tryTimeoutMs,
     hedge: hedgePolicy(policy.hedge),
     affinityKey: policy.affinityKey,
   };
 }
 
+function requireKind(kind: ErrorKind): ErrorKind {
+  if (!ERROR_KINDS.includes(kind)) throw new RangeError(`retryOn knows no kind ${kind}`);
+  return kind;
+}
+
 function hedgePolicy(hedge: HedgePolicy | boolean | undefined): CallPolicy['hedge'] {
   if (hedge === undefined || hedge === false) return undefined;
+  if (hedge !== true) requireKnownOptions('hedge', hedge, HEDGE_OPTIONS);
   const complete = { ...DEFAULT_HEDGE, ...(hedge === true ? {} : hedge) };
   requireInRange('percentile', complete.percentile, 0.5, 0.9999);
   requireInRange('minDelayMs', complete.minDelayMs, 1, 60_000);

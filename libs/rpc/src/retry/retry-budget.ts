@@ -1,4 +1,4 @@
-import { type Clock, requireInRange, systemClock, withDefaults } from '@flashmesh/core';
+import { type Clock, requireInRange, requireKnownOptions, systemClock, withDefaults } from '@flashmesh/core';
 import { SlidingCounts } from '../balancer/sliding-counts.ts';
 
 /** How many repeated attempts one client of a service may make. */
@@ -24,6 +24,7 @@ export class RetryBudget {
 
   /** @throws RangeError naming the option and the value. */
   constructor(options: RetryBudgetOptions = {}, clock: Clock = systemClock) {
+    requireKnownOptions('retryBudget', options, DEFAULTS);
     this.o = withDefaults(DEFAULTS, options);
     this.clock = clock;
     requireInRange('ratio', this.o.ratio, 0, 1000);

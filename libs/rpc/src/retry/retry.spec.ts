@@ -93,5 +93,10 @@ describe('callPolicy', () => {
     );
     expect(() => callPolicy(read, { hedge: { percentile: 95 } }, 2000)).toThrow('percentile');
     expect(() => callPolicy(read, { tryTimeoutMs: -1 }, 2000)).toThrow('tryTimeoutMs');
+    const given = (policy: object) => () => callPolicy(read, policy, 2000);
+    expect(given({ tryTimeoutMS: 50 })).toThrow('Read has no option tryTimeoutMS');
+    expect(given({ hedge: { delayMs: 5 } })).toThrow('hedge has no option delayMs');
+    expect(given({ retryOn: ['UNAVAILABLE'] })).toThrow('retryOn knows no kind UNAVAILABLE');
+    expect(() => new RetryBudget({ share: 0.1 } as object)).toThrow('retryBudget has no option share');
   });
 });
