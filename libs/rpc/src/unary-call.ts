@@ -8,7 +8,7 @@ import type { MeshChannel } from './mesh-channel.ts';
 import { ObservedCall, type ObservedMethod, TRACEPARENT_HEADER } from './observed-call.ts';
 import type { MethodLatency } from './retry/method-latency.ts';
 import type { CallPolicy } from './retry/method-policy.ts';
-import { mayRetry, RETRY_HEADER, retryDelayMs } from './retry/retry-decision.ts';
+import { hasPushback, mayRetry, RETRY_HEADER, retryDelayMs } from './retry/retry-decision.ts';
 import { type MethodDefinitionLike, toBuffer } from './service-definition.ts';
 import { errorFromStatus, isRefusedUnread } from './status.ts';
 
@@ -88,6 +88,10 @@ class UnaryCall implements AttemptOwner {
   private timer: Timer | undefined;
   private retryPending = false;
   private lastError: FlashmeshError | undefined;
+  /** Trailers in which a server said when to come again. */
+  private pushback: Metadata | undefined;
+  /** Launched attempts that no handler has seen. */
+  private unread = 0;
   private settled = false;
 
   constructor(
@@ -144,23 +148,24 @@ class UnaryCall implements AttemptOwner {
   }
 
   attemptEnded(attempt: CallAttempt, status: StatusObject): void {
-    const at = this.live.indexOf(attempt);
-    if (at >= 0) this.live.splice(at, 1);
+    this.leave(attempt);
     attempt.observed?.end(status.code, attempt.endpoint?.info.id);
     if (this.settled || attempt.abandoned) return;
     if (status.code === Status.OK) return this.succeed(attempt);
     if (!attempt.answered && isRefusedUnread(status) && this.sendAgain(attempt)) return;
-    const { policy } = this.method;
     const error = errorFromStatus(status, this.method.service);
-    // An attempt that found no connection says less than the one before it.
-    if (!attempt.endpoint && this.lastError) return this.fail(this.lastError);
-    this.lastError = error;
-    // What never found an endpoint has waited for one, or was told that there is none.
-    const retryable = attempt.endpoint !== undefined && policy.retryOn.has(error.kind);
-    // A hedge or a retry under way may still succeed; an answer about the request itself would only be given again.
-    if (retryable && (this.live.length > 0 || this.retryPending)) return;
-    if (retryable && this.retry(attempt, status)) return;
-    this.fail(error);
+    // What never found an endpoint has waited for one, or was told that there is none: that says less than the attempt before it.
+    if (attempt.endpoint || !this.lastError) this.lastError = error;
+    const retryable = attempt.endpoint !== undefined && this.method.policy.retryOn.has(error.kind);
+    if (retryable || !attempt.endpoint || error.kind === 'resource_exhausted') {
+      // Nothing was said about the request itself: a hedge or a retry under way may still succeed.
+      this.exclude(attempt);
+      if (!attempt.endpoint || error.code === 'OVERLOADED') this.unread++;
+      if (hasPushback(status.metadata)) this.pushback = status.metadata;
+      if (this.live.length > 0 || this.retryPending) return;
+    }
+    if (retryable && this.retry()) return;
+    this.fail(this.lastError);
   }
 
   private limit(serving: CallContext | undefined, deadlineMs: number | undefined): void {
@@ -193,10 +198,10 @@ class UnaryCall implements AttemptOwner {
   }
 
   /** Another attempt after one that failed. False when there may be none. */
-  private retry(failed: CallAttempt, status: StatusObject): boolean {
+  private retry(): boolean {
     const leftMs = this.deadline - systemClock.now();
-    this.exclude(failed);
-    const delayMs = retryDelayMs(status.metadata, this.launched, this.canGoElsewhere());
+    const delayMs = retryDelayMs(this.pushback, this.launched, this.canGoElsewhere());
+    this.pushback = undefined;
     if (delayMs === undefined || !this.mayRepeat(leftMs - delayMs)) return false;
     this.channel.totals.retries++;
     this.retryPending = true;
@@ -281,7 +286,14 @@ class UnaryCall implements AttemptOwner {
 
   private abandon(attempt: CallAttempt, code: Status, why: string): void {
     attempt.abandoned = true;
+    this.leave(attempt);
     attempt.call?.cancelWithStatus(code, why);
+  }
+
+  /** The attempt is under way no more. */
+  private leave(attempt: CallAttempt): void {
+    const at = this.live.indexOf(attempt);
+    if (at >= 0) this.live.splice(at, 1);
   }
 
   private headers(attempt: CallAttempt): Metadata {
@@ -314,7 +326,8 @@ class UnaryCall implements AttemptOwner {
     if (this.settled) return;
     this.settle();
     this.observed.end(error);
-    this.reject(this.launched > 1 && error.code === 'OVERLOADED' ? uncertain(error) : error);
+    const certain = error.code !== 'OVERLOADED' || this.launched === this.unread;
+    this.reject(certain ? error : uncertain(error));
   }
 
   /** Nothing that still runs matters any more. */
@@ -323,7 +336,7 @@ class UnaryCall implements AttemptOwner {
     this.timer?.cancel();
     this.inherited?.removeEventListener('abort', this);
     this.own?.removeEventListener('abort', this);
-    for (const attempt of this.live) this.abandon(attempt, Status.CANCELLED, 'the caller gave up');
+    while (this.live[0]) this.abandon(this.live[0], Status.CANCELLED, 'the caller gave up');
   }
 
   private refusal(error: unknown): FlashmeshError {

@@ -8,6 +8,11 @@ const PUSHBACK_HEADER = 'grpc-retry-pushback-ms';
 const BASE_DELAY_MS = 25;
 const MAX_DELAY_MS = 250;
 
+/** Whether a server said when to come again, or not to. @internal */
+export function hasPushback(trailers: Metadata): boolean {
+  return trailers.get(PUSHBACK_HEADER).length > 0;
+}
+
 /**
  * How long to wait before the attempt that follows `attempts`, in milliseconds; `undefined` when there may be none. The server's
  * word counts; what cannot be read means no, as gRFC A6 says and grpc-js does not do. Without one the first retry goes at once if it
