@@ -1,3 +1,4 @@
+import type { Timer } from '@flashmesh/core';
 import type { Channel, InterceptingListener, MetadataOptions, StatusObject } from '@grpc/grpc-js';
 import type { Endpoint } from './balancer/endpoint.ts';
 import type { PickRequest } from './balancer/policy.ts';
@@ -28,6 +29,8 @@ export class CallAttempt implements InterceptingListener, PickRequest, MetadataO
   message: Uint8Array | undefined;
   endpoint: Endpoint | undefined;
   startedMs = 0;
+  /** What becomes of it if it does not end. */
+  timer: Timer | undefined;
   /** A server has begun to answer. */
   answered = false;
   /** It runs beside an earlier one. */

@@ -5,6 +5,7 @@ import {
   answer,
   connect,
   connected,
+  endpointOf,
   type Handler,
   type RawCall,
   refuse,
@@ -171,5 +172,22 @@ describe('a hedge', () => {
     await expect(client.read({})).rejects.toMatchObject({ kind: 'unavailable' });
     expect(hedges).toBe(1);
     expect(snapshot().retries).toBe(0);
+  });
+
+  it('that fails does not keep the first attempt from being given up when it is late', async () => {
+    const silent = await serve(() => undefined);
+    const bad = await serve(refuse(Status.UNAVAILABLE));
+    const good = await serve(answer('good'));
+    const methods = { read: { ...hedged.methods.read, tryTimeoutMs: 600 } };
+    const client = connect({ ...hedged, methods });
+    say(silent, bad, good);
+    await client.read({}).catch(() => undefined);
+    await connected(3);
+    // A repeated call that came to the bad one is a hedge beside the silent one.
+    const met = () => bad.calls.some((call) => !isFirst(call));
+    bad.calls.length = 0;
+    for (let i = 0; i < 30 && !met(); i++) expect((await client.read({})).text).toBe('good');
+    expect(met()).toBe(true);
+    expect(endpointOf(silent).timeouts).toBeGreaterThan(0);
   });
 });

@@ -84,9 +84,8 @@ class UnaryCall implements AttemptOwner {
   /** Attempts under way: rarely more than one. */
   private live: CallAttempt[] = [];
   private tried: Endpoint[] | undefined;
-  /** The next thing to do if nothing happens: give an attempt up, send a hedge, make a retry. */
-  private timer: Timer | undefined;
-  private retryPending = false;
+  /** A retry that waits for its time. */
+  private pending: Timer | undefined;
   private lastError: FlashmeshError | undefined;
   /** Trailers in which a server said when to come again. */
   private pushback: Metadata | undefined;
@@ -140,14 +139,15 @@ class UnaryCall implements AttemptOwner {
     const { hedge } = this.method.policy;
     const hedgeMs = hedge && this.live.length === 1 ? this.hedgeDelayMs(hedge) : undefined;
     if (hedgeMs !== undefined && hedgeMs < this.tryTimeoutMs) {
-      this.arm(hedgeMs, () => {
-        this.hedge();
-        if (!this.retryPending) this.arm(this.tryTimeoutMs - hedgeMs, () => this.late(attempt));
+      this.arm(attempt, hedgeMs, () => {
+        this.arm(attempt, this.tryTimeoutMs - hedgeMs, () => this.late(attempt));
+        this.hedge(attempt);
       });
-    } else this.arm(this.tryTimeoutMs, () => this.late(attempt));
+    } else this.arm(attempt, this.tryTimeoutMs, () => this.late(attempt));
   }
 
   attemptEnded(attempt: CallAttempt, status: StatusObject): void {
+    attempt.timer?.cancel();
     this.leave(attempt);
     attempt.observed?.end(status.code, attempt.endpoint?.info.id);
     if (this.settled || attempt.abandoned) return;
@@ -162,7 +162,7 @@ class UnaryCall implements AttemptOwner {
       this.exclude(attempt);
       if (!attempt.endpoint || error.code === 'OVERLOADED') this.unread++;
       if (hasPushback(status.metadata)) this.pushback = status.metadata;
-      if (this.live.length > 0 || this.retryPending) return;
+      if (this.live.length > 0 || this.pending) return;
     }
     if (retryable && this.retry()) return;
     this.fail(this.lastError);
@@ -204,15 +204,13 @@ class UnaryCall implements AttemptOwner {
     this.pushback = undefined;
     if (delayMs === undefined || !this.mayRepeat(leftMs - delayMs)) return false;
     this.channel.totals.retries++;
-    this.retryPending = true;
-    this.arm(delayMs, () => this.repeat());
+    this.pending = systemClock.after(delayMs, () => this.repeat());
     return true;
   }
 
   /** Sends an attempt again that no server has read: whatever the method does, it has not been done. False when that will not do. */
   private sendAgain(attempt: CallAttempt): boolean {
-    if (this.retryPending || this.refusals >= MAX_REFUSALS || this.deadline <= systemClock.now())
-      return false;
+    if (this.pending || this.refusals >= MAX_REFUSALS || this.deadline <= systemClock.now()) return false;
     if (!this.channel.budget.withdraw()) return false;
     this.refusals++;
     this.channel.totals.retries++;
@@ -224,7 +222,7 @@ class UnaryCall implements AttemptOwner {
 
   /** An attempt took its share of the time: its endpoint is blamed now, and if there may be another attempt, it is given up. */
   private late(attempt: CallAttempt): void {
-    if (this.settled || !this.live.includes(attempt) || !attempt.endpoint) return;
+    if (!attempt.endpoint) return;
     attempt.lateCounted = true;
     this.channel.endpoints.timedOut(attempt.endpoint, attempt.startedMs);
     this.exclude(attempt);
@@ -235,9 +233,8 @@ class UnaryCall implements AttemptOwner {
     this.abandon(attempt, Status.DEADLINE_EXCEEDED, 'the attempt took too long');
   }
 
-  private hedge(): void {
-    const [first] = this.live;
-    if (this.settled || this.live.length !== 1 || !first?.endpoint) return;
+  private hedge(first: CallAttempt): void {
+    if (this.live.length !== 1) return;
     this.exclude(first);
     if (!this.canGoElsewhere() || !this.mayRepeat(this.deadline - systemClock.now())) return;
     this.channel.totals.hedges++;
@@ -245,7 +242,7 @@ class UnaryCall implements AttemptOwner {
   }
 
   private repeat(isHedge = false): void {
-    this.retryPending = false;
+    this.pending = undefined;
     if (this.settled) return;
     try {
       this.launch(isHedge);
@@ -278,10 +275,13 @@ class UnaryCall implements AttemptOwner {
     return delayMs === undefined ? undefined : Math.max(delayMs, hedge.minDelayMs);
   }
 
-  private arm(delayMs: number, then: () => void): void {
-    this.timer?.cancel();
-    // After a pause of this process timers run before the sockets are read: answers that are there already come first.
-    this.timer = systemClock.after(delayMs, () => setImmediate(then));
+  /** The next thing to do about an attempt if it does not end: send a hedge, give it up. */
+  private arm(attempt: CallAttempt, delayMs: number, then: () => void): void {
+    attempt.timer?.cancel();
+    attempt.timer = systemClock.after(delayMs, () => {
+      // After a pause of this process timers run before the sockets are read: answers that are there already come first.
+      setImmediate(() => this.live.includes(attempt) && then());
+    });
   }
 
   private abandon(attempt: CallAttempt, code: Status, why: string): void {
@@ -333,7 +333,7 @@ class UnaryCall implements AttemptOwner {
   /** Nothing that still runs matters any more. */
   private settle(): void {
     this.settled = true;
-    this.timer?.cancel();
+    this.pending?.cancel();
     this.inherited?.removeEventListener('abort', this);
     this.own?.removeEventListener('abort', this);
     while (this.live[0]) this.abandon(this.live[0], Status.CANCELLED, 'the caller gave up');
