@@ -4,6 +4,7 @@ import { runWithCall } from './call-context.ts';
 import { IncomingCall } from './incoming-call.ts';
 import { until } from './mesh.fixture.ts';
 import { createMeshClient } from './mesh-client.ts';
+import { createMeshStreams } from './mesh-streams.ts';
 import type { EndpointSnapshot } from './mesh-snapshot.ts';
 import {
   answer,
@@ -15,12 +16,16 @@ import {
   say,
   serve,
   snapshot,
+  target,
   usePlainServers,
 } from './plain-servers.fixture.ts';
 import { statusFromError } from './status.ts';
 import { Echo } from './testing/echo.ts';
 
 usePlainServers();
+
+/** On the wire a stream of one response is what a unary call is. */
+const Streaming = { ...Echo, methods: { read: { ...Echo.methods.read, responseStream: true as const } } };
 
 describe('a failed attempt', () => {
   it('is repeated elsewhere, where it may be', async () => {
@@ -118,7 +123,13 @@ describe('a failed attempt', () => {
     const serving = new IncomingCall('/x/Y', Date.now() + 5000, repeated.metadata);
     server.calls.length = 0;
     await runWithCall(serving, () => client.read({}).catch(() => undefined));
-    expect(server.calls).toHaveLength(1);
+    // Nor does whoever that one calls.
+    expect(server.calls.map(({ metadata }) => metadata.get('flashmesh-retry'))).toEqual([['1']]);
+    server.calls.length = 0;
+    const stream = createMeshStreams(Streaming, { target: target() });
+    const answers = runWithCall(serving, () => stream.read({})[Symbol.asyncIterator]());
+    await expect(answers.next()).rejects.toMatchObject({ kind: 'unavailable' });
+    expect(server.calls.map(({ metadata }) => metadata.get('flashmesh-retry'))).toEqual([['1']]);
   });
 });
 

@@ -83,7 +83,10 @@ export const refuse =
     respond({ code, details: 'on purpose', metadata });
   };
 
-/** The instances of the test's service. */
+/** The test's service. */
+export const target = () => `zk:///${service}`;
+
+/** Its instances. */
 export function say(...instances: readonly PlainServer[]): void {
   naming.say(service, ...instances.map(({ port }) => port));
 }
@@ -91,7 +94,7 @@ export function say(...instances: readonly PlainServer[]): void {
 /** Calls in turn, and the breaker does not step in: what is tried where is known. */
 export function connect(options: Partial<MeshClientOptions<typeof Echo>> = {}) {
   return createMeshClient(Echo, {
-    target: `zk:///${service}`,
+    target: target(),
     balancing: { policy: 'round_robin' },
     breaker: { consecutiveFailures: 1000, silentTimeouts: 1000, successRate: 0 },
     ...options,
@@ -99,7 +102,7 @@ export function connect(options: Partial<MeshClientOptions<typeof Echo>> = {}) {
 }
 
 export function snapshot(): ChannelSnapshot {
-  const found = meshSnapshot().find(({ target }) => target === `zk:///${service}`);
+  const found = meshSnapshot().find((channel) => channel.target === target());
   if (!found) throw new Error(`no channel to ${service}`);
   return found;
 }

@@ -3,12 +3,11 @@ import { Metadata, status as Status, type StatusObject } from '@grpc/grpc-js';
 import type { Endpoint } from './balancer/endpoint.ts';
 import { CallAttempt, type AttemptOwner } from './call-attempt.ts';
 import { type CallContext, currentCall } from './call-context.ts';
-import { IncomingCall } from './incoming-call.ts';
 import type { MeshChannel } from './mesh-channel.ts';
 import { ObservedCall, type ObservedMethod, TRACEPARENT_HEADER } from './observed-call.ts';
 import type { MethodLatency } from './retry/method-latency.ts';
 import type { CallPolicy } from './retry/method-policy.ts';
-import { hasPushback, mayRetry, RETRY_HEADER, retryDelayMs } from './retry/retry-decision.ts';
+import { hasPushback, mayRetry, repetition, RETRY_HEADER, retryDelayMs } from './retry/retry-decision.ts';
 import { type MethodDefinitionLike, toBuffer } from './service-definition.ts';
 import { errorFromStatus, isRefusedUnread } from './status.ts';
 
@@ -77,6 +76,8 @@ class UnaryCall implements AttemptOwner {
   private inherited: AbortSignal | undefined;
   private own: AbortSignal | undefined;
   private deadline = 0;
+  /** The call being served is a repeated one. */
+  private repetition: string | undefined;
   private maxAttempts = 1;
   private tryTimeoutMs = Infinity;
   private launched = 0;
@@ -175,9 +176,8 @@ class UnaryCall implements AttemptOwner {
     this.deadline = serving ? Math.min(now + wanted, serving.deadline) : now + wanted;
     const leftMs = this.deadline - now;
     if (!(leftMs > 0)) throw this.tooLate('no time is left');
-    // Chain stop, as in Kitex: what is a retry already is not retried again further down, or three layers make 27 calls.
-    const repeated = serving instanceof IncomingCall && serving.header(RETRY_HEADER) !== undefined;
-    this.maxAttempts = repeated ? 1 : policy.maxAttempts;
+    this.repetition = repetition(serving);
+    this.maxAttempts = this.repetition === undefined ? policy.maxAttempts : 1;
     this.tryTimeoutMs = policy.tryTimeoutMs ?? Math.ceil(leftMs / this.maxAttempts);
   }
 
@@ -299,7 +299,8 @@ class UnaryCall implements AttemptOwner {
   private headers(attempt: CallAttempt): Metadata {
     const metadata = new Metadata(attempt);
     if (this.given) for (const [name, value] of Object.entries(this.given)) metadata.set(name, value);
-    if (attempt.number > 1) metadata.set(RETRY_HEADER, String(attempt.number - 1));
+    const repetition = attempt.number > 1 ? String(attempt.number - 1) : this.repetition;
+    if (repetition !== undefined) metadata.set(RETRY_HEADER, repetition);
     const { traceparent } = attempt.observed ?? this.observed;
     if (traceparent !== undefined) metadata.set(TRACEPARENT_HEADER, traceparent);
     return metadata;
