@@ -8,6 +8,8 @@ type GrpcCall = ReturnType<Channel['createCall']>;
 
 /** The call that attempts are made for. */
 export interface AttemptOwner {
+  /** What half of the calls of its method take at most, in milliseconds; `undefined` until enough were measured. */
+  readonly usualMs: number | undefined;
   /** The attempt left for its endpoint. */
   attemptPlaced(attempt: CallAttempt): void;
   attemptEnded(attempt: CallAttempt, status: StatusObject): void;
@@ -55,6 +57,10 @@ export class CallAttempt implements InterceptingListener, PickRequest, MetadataO
     this.tried = tried;
     this.affinityKey = affinityKey;
     this.expendable = expendable;
+  }
+
+  get usualMs(): number | undefined {
+    return this.owner.usualMs;
   }
 
   /** The balancer has sent it to an endpoint; again when grpc-js repeats an attempt that never reached a server. */

@@ -1,6 +1,6 @@
 import { FlashmeshError, sleep, unavailable } from '@flashmesh/core';
 import { status as Status } from '@grpc/grpc-js';
-import { runWithCall } from './call-context.ts';
+import { callWithin, runWithCall } from './call-context.ts';
 import { IncomingCall } from './incoming-call.ts';
 import { until } from './mesh.fixture.ts';
 import { createMeshClient } from './mesh-client.ts';
@@ -21,8 +21,11 @@ import {
 } from './plain-servers.fixture.ts';
 import { statusFromError } from './status.ts';
 import { Echo } from './testing/echo.ts';
+import type { MeshCallOptions } from './unary-call.ts';
 
 usePlainServers();
+
+type Read = (options: MeshCallOptions) => Promise<unknown>;
 
 /** On the wire a stream of one response is what a unary call is. */
 const Streaming = { ...Echo, methods: { read: { ...Echo.methods.read, responseStream: true as const } } };
@@ -137,7 +140,7 @@ describe('an attempt that takes its share of the time', () => {
   it('is given up for another one, and its endpoint is blamed at once', async () => {
     const stuck = await serve(() => undefined);
     const good = await serve(answer('good'));
-    const client = connect({ methods: { read: { tryTimeoutMs: 50 } }, defaultDeadlineMs: 60_000 });
+    const client = connect({ methods: { read: { tryTimeoutMs: 150 } }, defaultDeadlineMs: 60_000 });
     say(stuck, good);
     await client.read({});
     await connected(2);
@@ -156,9 +159,9 @@ describe('an attempt that takes its share of the time', () => {
     ['no budget for another one', { retryBudget: { ratio: 0, minPerSecond: 0 } }, 2],
     ['nobody else', {}, 1],
   ])('goes on when there is %s', async (_, options, count) => {
-    const slow = await serve(answer('slow', 200));
-    const other = await serve(answer('slow', 200));
-    const client = connect({ methods: { read: { tryTimeoutMs: 50 } }, ...options });
+    const slow = await serve(answer('slow', 500));
+    const other = await serve(answer('slow', 500));
+    const client = connect({ methods: { read: { tryTimeoutMs: 150 } }, ...options });
     say(...[slow, other].slice(0, count));
     await client.read({});
     await connected(count);
@@ -168,6 +171,34 @@ describe('an attempt that takes its share of the time', () => {
     const sum = (value: (endpoint: EndpointSnapshot) => number) =>
       snapshot().endpoints.reduce((sum, endpoint) => sum + value(endpoint), 0);
     expect([sum((e) => e.timeouts), sum((e) => e.answers), sum((e) => e.inFlight)]).toEqual([5, 5, 0]);
+  });
+});
+
+describe('a caller in a hurry', () => {
+  it.each([
+    ['by its own deadline', (read: Read) => read({ deadlineMs: 5 })],
+    ['by that of the call it serves', (read: Read) => runWithCall(callWithin(30), () => read({}))],
+  ])('does not eject an endpoint that takes 20 ms, %s', async (_, hurried) => {
+    const servers = [await serve(answer('well', 20)), await serve(answer('well', 20))];
+    // With the breaker as it comes, of which two tries without an answer are enough.
+    const client = connect({ breaker: {} });
+    say(...servers);
+    await client.read({});
+    await connected(2);
+    for (let i = 0; i < 20; i++) await hurried((options) => client.read({}, options)).catch(() => undefined);
+    expect(servers.every(({ calls }) => calls.length > 5)).toBe(true);
+    for (const server of servers) expect(endpointOf(server)).toMatchObject({ state: 'ready', ejections: 0 });
+  });
+
+  it('does so when an endpoint is silent for longer than its method ever takes', async () => {
+    const silent = await serve(() => undefined);
+    const good = await serve(answer('good'));
+    const client = connect({ breaker: {}, methods: { read: { tryTimeoutMs: 150 } } });
+    say(silent, good);
+    await client.read({});
+    await connected(2);
+    for (let i = 0; i < 10; i++) expect((await client.read({})).text).toBe('good');
+    expect(endpointOf(silent).ejections).toBeGreaterThan(0);
   });
 });
 

@@ -1,6 +1,7 @@
 import { abortError, FlashmeshError, systemClock, type Timer, unavailable } from '@flashmesh/core';
 import { Metadata, status as Status, type StatusObject } from '@grpc/grpc-js';
 import type { Endpoint } from './balancer/endpoint.ts';
+import { isImpatient } from './balancer-outcome.ts';
 import { CallAttempt, type AttemptOwner } from './call-attempt.ts';
 import { type CallContext, currentCall } from './call-context.ts';
 import type { MeshChannel } from './mesh-channel.ts';
@@ -135,6 +136,10 @@ class UnaryCall implements AttemptOwner {
     this.fail(abortError(event.target as AbortSignal));
   }
 
+  get usualMs(): number | undefined {
+    return this.method.latency.quantile(0.5, systemClock.monotonic());
+  }
+
   attemptPlaced(attempt: CallAttempt): void {
     if (this.settled || this.launched >= this.maxAttempts) return;
     const { hedge } = this.method.policy;
@@ -220,11 +225,13 @@ class UnaryCall implements AttemptOwner {
     return true;
   }
 
-  /** An attempt took its share of the time: its endpoint is blamed now, and if there may be another attempt, it is given up. */
+  /** An attempt took its share of the time: its endpoint is blamed now, unless that was little, and if there may be another attempt, it is given up. */
   private late(attempt: CallAttempt): void {
     if (!attempt.endpoint) return;
-    attempt.lateCounted = true;
-    this.channel.endpoints.timedOut(attempt.endpoint, attempt.startedMs);
+    if (!isImpatient(attempt.startedMs, this.usualMs)) {
+      attempt.lateCounted = true;
+      this.channel.endpoints.timedOut(attempt.endpoint, attempt.startedMs);
+    }
     this.exclude(attempt);
     // Where there is nobody else, or no budget, waiting on is the best that can be done.
     if (!this.canGoElsewhere() || !this.mayRepeat(this.deadline - systemClock.now())) return;
@@ -254,8 +261,7 @@ class UnaryCall implements AttemptOwner {
   /** Whether there may be another attempt that has `leftMs`; takes it out of the budget. */
   private mayRepeat(leftMs: number): boolean {
     if (this.launched >= this.maxAttempts) return false;
-    const { latency } = this.method;
-    if (!mayRetry(leftMs, latency.quantile(0.5, systemClock.monotonic()))) return false;
+    if (!mayRetry(leftMs, this.usualMs)) return false;
     if (this.channel.budget.withdraw()) return true;
     this.channel.totals.budgetExhausted++;
     return false;
