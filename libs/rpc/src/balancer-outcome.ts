@@ -42,10 +42,13 @@ export function outcomeOf(
   if (isRefusedUnread(status)) return 'neutral';
   if (status.code === Status.DEADLINE_EXCEEDED) {
     // What was given up for being late was judged then.
-    if (attempt?.abandoned || isImpatient(startedMs, attempt?.usualMs)) return 'neutral';
-    return isOwnDeadline(status) ? 'timeout' : 'failure';
+    if (attempt?.abandoned) return 'neutral';
+    const early = isImpatient(startedMs, attempt?.usualMs);
+    if (isOwnDeadline(status)) return early ? 'neutral' : 'timeout';
+    return early ? 'answer' : 'failure';
   }
   const outcome = OUTCOMES.get(status.code);
   if (outcome) return outcome;
-  return !attempt?.abandoned && isLostConnection(status) ? 'failure' : 'neutral';
+  if (attempt?.abandoned) return 'neutral';
+  return isLostConnection(status) ? 'failure' : 'answer';
 }
