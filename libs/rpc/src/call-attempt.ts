@@ -1,3 +1,4 @@
+import type { Timer } from '@flashmesh/core';
 import type { Channel, InterceptingListener, MetadataOptions, StatusObject } from '@grpc/grpc-js';
 import type { Endpoint } from './balancer/endpoint.ts';
 import type { PickRequest } from './balancer/policy.ts';
@@ -7,6 +8,8 @@ type GrpcCall = ReturnType<Channel['createCall']>;
 
 /** The call that attempts are made for. */
 export interface AttemptOwner {
+  /** What half of the calls of its method take at most, in milliseconds; `undefined` until enough were measured. */
+  readonly usualMs: number | undefined;
   /** The attempt left for its endpoint. */
   attemptPlaced(attempt: CallAttempt): void;
   attemptEnded(attempt: CallAttempt, status: StatusObject): void;
@@ -28,6 +31,8 @@ export class CallAttempt implements InterceptingListener, PickRequest, MetadataO
   message: Uint8Array | undefined;
   endpoint: Endpoint | undefined;
   startedMs = 0;
+  /** What becomes of it if it does not end. */
+  timer: Timer | undefined;
   /** A server has begun to answer. */
   answered = false;
   /** It runs beside an earlier one. */
@@ -52,6 +57,10 @@ export class CallAttempt implements InterceptingListener, PickRequest, MetadataO
     this.tried = tried;
     this.affinityKey = affinityKey;
     this.expendable = expendable;
+  }
+
+  get usualMs(): number | undefined {
+    return this.owner.usualMs;
   }
 
   /** The balancer has sent it to an endpoint; again when grpc-js repeats an attempt that never reached a server. */

@@ -54,7 +54,7 @@ class Placement implements PickResult {
       attempt?.placed(endpoint, startedMs);
     };
     this.onCallEnded = (code, details, metadata) => {
-      const outcome = outcomeOf({ code, details, metadata }, attempt?.abandoned ?? false);
+      const outcome = outcomeOf({ code, details, metadata }, attempt, startedMs);
       endpoints.ended(endpoint, startedMs, outcome, attempt?.lateCounted);
     };
   }

@@ -1,110 +1,48 @@
 import { FlashmeshError, sleep, unavailable } from '@flashmesh/core';
-import {
-  Metadata,
-  type sendUnaryData,
-  Server,
-  ServerCredentials,
-  type ServerUnaryCall,
-  status as Status,
-} from '@grpc/grpc-js';
-import { runWithCall } from './call-context.ts';
-import { Echo, type EchoResponse } from './testing/echo.ts';
+import { status as Status } from '@grpc/grpc-js';
+import { callWithin, runWithCall } from './call-context.ts';
 import { IncomingCall } from './incoming-call.ts';
-import { FakeNaming, until } from './mesh.fixture.ts';
-import { closeMeshClients, createMeshClient, type MeshClientOptions } from './mesh-client.ts';
-import { registerMeshResolver } from './mesh-resolver.ts';
-import { type ChannelSnapshot, type EndpointSnapshot, meshSnapshot } from './mesh-snapshot.ts';
-import { pathOf } from './service-definition.ts';
+import { until } from './mesh.fixture.ts';
+import { createMeshClient } from './mesh-client.ts';
+import { createMeshStreams } from './mesh-streams.ts';
+import type { EndpointSnapshot } from './mesh-snapshot.ts';
+import {
+  answer,
+  connect,
+  connected,
+  endpointOf,
+  type RawCall,
+  refuse,
+  say,
+  serve,
+  snapshot,
+  target,
+  usePlainServers,
+} from './plain-servers.fixture.ts';
 import { statusFromError } from './status.ts';
+import { Echo } from './testing/echo.ts';
+import type { MeshCallOptions } from './unary-call.ts';
 
-type RawCall = ServerUnaryCall<unknown, EchoResponse>;
-type Handler = (call: RawCall, respond: sendUnaryData<EchoResponse>) => void;
+usePlainServers();
 
-const naming = new FakeNaming();
-let servers: Server[] = [];
-let service = '';
-let services = 0;
+type Read = (options: MeshCallOptions) => Promise<unknown>;
 
-beforeAll(() => registerMeshResolver(naming));
-beforeEach(() => (service = `echo-retry-${++services}`));
-afterEach(() => {
-  closeMeshClients();
-  for (const server of servers) server.forceShutdown();
-  servers = [];
-});
-
-/** A plain server: trailers and statuses are the test's own. */
-async function serve(handler: Handler): Promise<{ port: number; calls: RawCall[] }> {
-  const server = new Server();
-  const calls: RawCall[] = [];
-  servers.push(server);
-  const methods = Object.entries(Echo.methods).map(([name, method]) => [
-    name,
-    {
-      path: pathOf(Echo, method),
-      requestStream: false,
-      responseStream: false,
-      requestSerialize: (bytes: Buffer) => bytes,
-      requestDeserialize: (bytes: Buffer) => method.requestType.decode(bytes),
-      responseSerialize: (message: EchoResponse) => Buffer.from(method.responseType.encode(message).finish()),
-      responseDeserialize: (bytes: Buffer) => bytes,
-    },
-  ]);
-  const handle = (call: RawCall, respond: sendUnaryData<EchoResponse>) => {
-    calls.push(call);
-    handler(call, respond);
-  };
-  server.addService(Object.fromEntries(methods), { read: handle, write: handle });
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) =>
-      error ? reject(error) : resolve(port),
-    );
-  });
-  return { port, calls };
-}
-
-const answer =
-  (text: string, delayMs = 0): Handler =>
-  (_call, respond) =>
-    void setTimeout(() => respond(null, { text, pid: 0 }), delayMs);
-
-const refuse =
-  (code: Status, trailers: Record<string, string> = {}): Handler =>
-  (_call, respond) => {
-    const metadata = new Metadata();
-    for (const [name, value] of Object.entries(trailers)) metadata.set(name, value);
-    respond({ code, details: 'on purpose', metadata });
-  };
-
-/** Calls in turn, and the breaker does not step in: what is tried where is known. */
-function connect(options: Partial<MeshClientOptions<typeof Echo>> = {}) {
-  return createMeshClient(Echo, {
-    target: `zk:///${service}`,
-    balancing: { policy: 'round_robin' },
-    breaker: { consecutiveFailures: 1000, silentTimeouts: 1000, successRate: 0 },
-    ...options,
-  });
-}
-
-function snapshot(): ChannelSnapshot {
-  const found = meshSnapshot().find(({ target }) => target === `zk:///${service}`);
-  if (!found) throw new Error(`no channel to ${service}`);
-  return found;
-}
-
-async function connected(count: number): Promise<void> {
-  await until(() => snapshot().endpoints.filter(({ state }) => state === 'ready').length === count);
-}
+/** On the wire a stream of one response is what a unary call is. */
+const Streaming = { ...Echo, methods: { read: { ...Echo.methods.read, responseStream: true as const } } };
 
 describe('a failed attempt', () => {
   it('is repeated elsewhere, where it may be', async () => {
     const bad = await serve(refuse(Status.UNAVAILABLE));
     const good = await serve(answer('good'));
     const client = connect();
-    naming.say(service, bad.port, good.port);
+    say(bad, good);
+    await client.read({}).catch(() => undefined);
+    await connected(2);
+    const { retries } = snapshot();
+    bad.calls.length = 0;
     for (let i = 0; i < 20; i++) expect((await client.read({})).text).toBe('good');
     expect(bad.calls.length).toBeGreaterThan(5);
-    expect(snapshot()).toMatchObject({ calls: 20, retries: bad.calls.length });
+    expect(snapshot()).toMatchObject({ calls: 21, retries: retries + bad.calls.length });
     const failed: unknown[] = [];
     for (let i = 0; i < 10; i++) await client.write({}).catch((error: unknown) => failed.push(error));
     expect(failed).toHaveLength(5);
@@ -114,14 +52,14 @@ describe('a failed attempt', () => {
   it('is not repeated when the answer would be the same', async () => {
     const server = await serve(refuse(Status.NOT_FOUND));
     const client = connect();
-    naming.say(service, server.port);
+    say(server);
     await expect(client.read({})).rejects.toMatchObject({ kind: 'not_found' });
     expect(server.calls).toHaveLength(1);
   });
 
   it('is not repeated when there is nobody to send it to', async () => {
     const client = connect();
-    naming.say(service);
+    say();
     await expect(client.read({})).rejects.toMatchObject({ kind: 'unavailable' });
     expect(snapshot()).toMatchObject({ calls: 1, retries: 0, endpoints: [] });
   });
@@ -130,7 +68,7 @@ describe('a failed attempt', () => {
     const rebuilding = statusFromError(unavailable('REBUILDING', 'the view is being rebuilt'));
     const server = await serve((_call, respond) => respond(rebuilding));
     const client = connect({ methods: { read: { maxAttempts: 4 } } });
-    naming.say(service, server.port);
+    say(server);
     await expect(client.read({})).rejects.toMatchObject({ kind: 'unavailable', code: 'REBUILDING' });
     expect(server.calls).toHaveLength(4);
   });
@@ -140,7 +78,7 @@ describe('a failed attempt', () => {
     const overloaded = statusFromError(new FlashmeshError('resource_exhausted', 'OVERLOADED', 'too busy'));
     const full = await serve((_call, respond) => respond(overloaded));
     const client = connect();
-    naming.say(service, bad.port, full.port);
+    say(bad, full);
     const codes = new Set<string>();
     for (let i = 0; i < 4; i++) {
       const error = await client.read({}).catch((cause: unknown) => cause as FlashmeshError);
@@ -153,7 +91,7 @@ describe('a failed attempt', () => {
   it('is repeated within one budget for all calls', async () => {
     const server = await serve(refuse(Status.UNAVAILABLE));
     const client = connect({ retryBudget: { ratio: 0.2, minPerSecond: 0 } });
-    naming.say(service, server.port);
+    say(server);
     for (let i = 0; i < 50; i++) await client.read({}).catch(() => undefined);
     // 50 calls and a fifth of them again, not the 150 that three attempts each would be.
     expect(server.calls).toHaveLength(60);
@@ -168,11 +106,11 @@ describe('a failed attempt', () => {
         : answer('now'))(call, respond);
     });
     const client = connect();
-    naming.say(service, server.port);
+    say(server);
     expect((await client.read({})).text).toBe('now');
     expect(server.calls).toHaveLength(2);
     const never = await serve(refuse(Status.UNAVAILABLE, { 'grpc-retry-pushback-ms': '-1' }));
-    naming.say(service, never.port);
+    say(never);
     await until(() => snapshot().endpoints[0]?.address.endsWith(`:${never.port}`) === true);
     await expect(client.read({})).rejects.toMatchObject({ kind: 'unavailable' });
     expect(never.calls).toHaveLength(1);
@@ -181,14 +119,20 @@ describe('a failed attempt', () => {
   it('tells the server that it is a repeated one, which then repeats nothing itself', async () => {
     const server = await serve(refuse(Status.UNAVAILABLE));
     const client = connect();
-    naming.say(service, server.port);
+    say(server);
     await client.read({}).catch(() => undefined);
     expect(server.calls.map(({ metadata }) => metadata.get('flashmesh-retry'))).toEqual([[], ['1'], ['2']]);
     const repeated = server.calls[1] as RawCall;
     const serving = new IncomingCall('/x/Y', Date.now() + 5000, repeated.metadata);
     server.calls.length = 0;
     await runWithCall(serving, () => client.read({}).catch(() => undefined));
-    expect(server.calls).toHaveLength(1);
+    // Nor does whoever that one calls.
+    expect(server.calls.map(({ metadata }) => metadata.get('flashmesh-retry'))).toEqual([['1']]);
+    server.calls.length = 0;
+    const stream = createMeshStreams(Streaming, { target: target() });
+    const answers = runWithCall(serving, () => stream.read({})[Symbol.asyncIterator]());
+    await expect(answers.next()).rejects.toMatchObject({ kind: 'unavailable' });
+    expect(server.calls.map(({ metadata }) => metadata.get('flashmesh-retry'))).toEqual([['1']]);
   });
 });
 
@@ -196,14 +140,14 @@ describe('an attempt that takes its share of the time', () => {
   it('is given up for another one, and its endpoint is blamed at once', async () => {
     const stuck = await serve(() => undefined);
     const good = await serve(answer('good'));
-    const client = connect({ methods: { read: { tryTimeoutMs: 50 } }, defaultDeadlineMs: 60_000 });
-    naming.say(service, stuck.port, good.port);
+    const client = connect({ methods: { read: { tryTimeoutMs: 150 } }, defaultDeadlineMs: 60_000 });
+    say(stuck, good);
     await client.read({});
     await connected(2);
     for (let i = 0; i < 4; i++) expect((await client.read({})).text).toBe('good');
     const [first] = stuck.calls;
     await until(() => first?.cancelled === true);
-    const endpoint = snapshot().endpoints.find(({ address }) => address.endsWith(`:${stuck.port}`));
+    const endpoint = endpointOf(stuck);
     expect(endpoint).toMatchObject({
       timeouts: stuck.calls.length,
       failures: stuck.calls.length,
@@ -215,10 +159,10 @@ describe('an attempt that takes its share of the time', () => {
     ['no budget for another one', { retryBudget: { ratio: 0, minPerSecond: 0 } }, 2],
     ['nobody else', {}, 1],
   ])('goes on when there is %s', async (_, options, count) => {
-    const slow = await serve(answer('slow', 200));
-    const other = await serve(answer('slow', 200));
-    const client = connect({ methods: { read: { tryTimeoutMs: 50 } }, ...options });
-    naming.say(service, ...[slow.port, other.port].slice(0, count));
+    const slow = await serve(answer('slow', 500));
+    const other = await serve(answer('slow', 500));
+    const client = connect({ methods: { read: { tryTimeoutMs: 150 } }, ...options });
+    say(...[slow, other].slice(0, count));
     await client.read({});
     await connected(count);
     for (let i = 0; i < 4; i++) expect((await client.read({})).text).toBe('slow');
@@ -230,58 +174,31 @@ describe('an attempt that takes its share of the time', () => {
   });
 });
 
-describe('a hedge', () => {
-  const hedged = {
-    methods: { read: { hedge: { initialDelayMs: 200 } } },
-    defaultDeadlineMs: 60_000,
-  } as const;
-
-  it('is sent when an answer takes longer than most, and the loser is told', async () => {
-    const slow = await serve(() => undefined);
-    const fast = await serve(answer('fast'));
-    const client = connect(hedged);
-    naming.say(service, slow.port, fast.port);
+describe('a caller in a hurry', () => {
+  it.each([
+    ['by its own deadline', (read: Read) => read({ deadlineMs: 5 })],
+    ['by that of the call it serves', (read: Read) => runWithCall(callWithin(30), () => read({}))],
+  ])('does not eject an endpoint that takes 20 ms, %s', async (_, hurried) => {
+    const servers = [await serve(answer('well', 20)), await serve(answer('well', 20))];
+    // With the breaker as it comes, of which two tries without an answer are enough.
+    const client = connect({ breaker: {} });
+    say(...servers);
     await client.read({});
     await connected(2);
-    for (let i = 0; i < 4; i++) expect((await client.read({})).text).toBe('fast');
-    const last = slow.calls.at(-1);
-    await until(() => last?.cancelled === true);
-    expect(snapshot()).toMatchObject({ hedges: slow.calls.length, hedgesWon: slow.calls.length, retries: 0 });
-    // Losing is no failure.
-    expect(snapshot().endpoints.map(({ failures, inFlight }) => failures + inFlight)).toEqual([0, 0]);
+    for (let i = 0; i < 20; i++) await hurried((options) => client.read({}, options)).catch(() => undefined);
+    expect(servers.every(({ calls }) => calls.length > 5)).toBe(true);
+    for (const server of servers) expect(endpointOf(server)).toMatchObject({ state: 'ready', ejections: 0 });
   });
 
-  it('is paid for from the same budget', async () => {
-    const slow = await serve(answer('slow', 400));
-    const other = await serve(answer('slow', 400));
-    const client = connect({ ...hedged, retryBudget: { ratio: 0, minPerSecond: 0 } });
-    naming.say(service, slow.port, other.port);
+  it('does so when an endpoint is silent for longer than its method ever takes', async () => {
+    const silent = await serve(() => undefined);
+    const good = await serve(answer('good'));
+    const client = connect({ breaker: {}, methods: { read: { tryTimeoutMs: 150 } } });
+    say(silent, good);
     await client.read({});
     await connected(2);
-    expect((await client.read({})).text).toBe('slow');
-    expect(slow.calls.length + other.calls.length).toBe(2);
-    expect(snapshot().budgetExhausted).toBeGreaterThan(0);
-  });
-
-  it('is not sent when there is nobody else to send it to', async () => {
-    const slow = await serve(answer('slow', 400));
-    const client = connect(hedged);
-    naming.say(service, slow.port);
-    expect((await client.read({})).text).toBe('slow');
-    expect(slow.calls).toHaveLength(1);
-  });
-
-  it('may still win when the first attempt failed', async () => {
-    const failing = await serve((call, respond) => {
-      setTimeout(() => refuse(Status.UNAVAILABLE)(call, respond), 400);
-    });
-    const good = await serve(answer('good', 800));
-    const client = connect(hedged);
-    naming.say(service, failing.port, good.port);
-    await client.read({});
-    await connected(2);
-    for (let i = 0; i < 4; i++) expect((await client.read({})).text).toBe('good');
-    expect(snapshot().retries).toBeLessThanOrEqual(1);
+    for (let i = 0; i < 10; i++) expect((await client.read({})).text).toBe('good');
+    expect(endpointOf(silent).ejections).toBeGreaterThan(0);
   });
 });
 
@@ -291,13 +208,13 @@ describe('endpoints that refuse calls because they are too busy', () => {
     const good = await serve(answer('good'));
     // With the breaker as it comes, of which five failures in a row are enough.
     const client = connect({ breaker: {} });
-    naming.say(service, busy.port, good.port);
+    say(busy, good);
     await client.read({}).catch(() => undefined);
     await connected(2);
     for (let i = 0; i < 40; i++) await client.read({}).catch(() => undefined);
-    const endpoint = snapshot().endpoints.find(({ address }) => address.endsWith(`:${busy.port}`));
+    const endpoint = endpointOf(busy);
     expect(endpoint).toMatchObject({ state: 'ready', ejections: 0, failures: 0 });
-    expect(endpoint?.overloads).toBe(busy.calls.length);
+    expect(endpoint.overloads).toBe(busy.calls.length);
     expect(busy.calls.length).toBeGreaterThanOrEqual(10);
   });
 });
@@ -306,7 +223,7 @@ describe('endpoints that are full', () => {
   it('take no more calls, and the caller hears it at once', async () => {
     const server = await serve(() => undefined);
     const client = connect({ balancing: { maxInFlight: 2 }, defaultDeadlineMs: 60_000 });
-    naming.say(service, server.port);
+    say(server);
     const stop = new AbortController();
     const waiting = [1, 2].map(() => client.write({}, { signal: stop.signal }).catch(() => undefined));
     await until(() => server.calls.length === 2);

@@ -109,5 +109,23 @@ const REFUSED = /^(Stream refused by server|Write (error: |failed with error ).*
  * @internal
  */
 export function isRefusedUnread({ code, details, metadata }: StatusObject): boolean {
-  return code === Status.UNAVAILABLE && REFUSED.test(details) && Object.keys(metadata.getMap()).length === 0;
+  return code === Status.UNAVAILABLE && REFUSED.test(details) && hasNoTrailers(metadata);
+}
+
+/**
+ * Whether this side's own timer ended the call, and nothing came from the server. One that tells of a deadline itself, be it that of a
+ * call of its own, does so in trailers.
+ *
+ * @internal
+ */
+export function isOwnDeadline({ code, details, metadata }: StatusObject): boolean {
+  return (
+    code === Status.DEADLINE_EXCEEDED &&
+    details.startsWith('Deadline exceeded after ') &&
+    hasNoTrailers(metadata)
+  );
+}
+
+function hasNoTrailers(metadata: Metadata): boolean {
+  return Object.keys(metadata.getMap()).length === 0;
 }

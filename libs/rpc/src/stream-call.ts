@@ -3,6 +3,7 @@ import { type InterceptingListener, Metadata, status as Status, type StatusObjec
 import { currentCall } from './call-context.ts';
 import type { MeshChannel } from './mesh-channel.ts';
 import { ObservedCall, TRACEPARENT_HEADER } from './observed-call.ts';
+import { repetition, RETRY_HEADER } from './retry/retry-decision.ts';
 import { toBuffer } from './service-definition.ts';
 import { errorFromStatus } from './status.ts';
 import type { CalledMethod, MeshCallOptions } from './unary-call.ts';
@@ -136,6 +137,8 @@ export class StreamCall implements InterceptingListener, AsyncIterableIterator<u
   private headers(given: Readonly<Record<string, string>> = {}): Metadata {
     const metadata = new Metadata({ waitForReady: true });
     for (const [name, value] of Object.entries(given)) metadata.set(name, value);
+    const repeated = repetition(currentCall());
+    if (repeated !== undefined) metadata.set(RETRY_HEADER, repeated);
     const { traceparent } = this.observed;
     if (traceparent !== undefined) metadata.set(TRACEPARENT_HEADER, traceparent);
     return metadata;

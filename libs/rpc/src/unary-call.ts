@@ -1,14 +1,14 @@
 import { abortError, FlashmeshError, systemClock, type Timer, unavailable } from '@flashmesh/core';
 import { Metadata, status as Status, type StatusObject } from '@grpc/grpc-js';
 import type { Endpoint } from './balancer/endpoint.ts';
+import { isImpatient } from './balancer-outcome.ts';
 import { CallAttempt, type AttemptOwner } from './call-attempt.ts';
 import { type CallContext, currentCall } from './call-context.ts';
-import { IncomingCall } from './incoming-call.ts';
 import type { MeshChannel } from './mesh-channel.ts';
 import { ObservedCall, type ObservedMethod, TRACEPARENT_HEADER } from './observed-call.ts';
 import type { MethodLatency } from './retry/method-latency.ts';
 import type { CallPolicy } from './retry/method-policy.ts';
-import { mayRetry, RETRY_HEADER, retryDelayMs } from './retry/retry-decision.ts';
+import { hasPushback, mayRetry, repetition, RETRY_HEADER, retryDelayMs } from './retry/retry-decision.ts';
 import { type MethodDefinitionLike, toBuffer } from './service-definition.ts';
 import { errorFromStatus, isRefusedUnread } from './status.ts';
 
@@ -77,6 +77,8 @@ class UnaryCall implements AttemptOwner {
   private inherited: AbortSignal | undefined;
   private own: AbortSignal | undefined;
   private deadline = 0;
+  /** The call being served is a repeated one. */
+  private repetition: string | undefined;
   private maxAttempts = 1;
   private tryTimeoutMs = Infinity;
   private launched = 0;
@@ -84,10 +86,13 @@ class UnaryCall implements AttemptOwner {
   /** Attempts under way: rarely more than one. */
   private live: CallAttempt[] = [];
   private tried: Endpoint[] | undefined;
-  /** The next thing to do if nothing happens: give an attempt up, send a hedge, make a retry. */
-  private timer: Timer | undefined;
-  private retryPending = false;
+  /** A retry that waits for its time. */
+  private pending: Timer | undefined;
   private lastError: FlashmeshError | undefined;
+  /** Trailers in which a server said when to come again. */
+  private pushback: Metadata | undefined;
+  /** Launched attempts that no handler has seen. */
+  private unread = 0;
   private settled = false;
 
   constructor(
@@ -131,36 +136,42 @@ class UnaryCall implements AttemptOwner {
     this.fail(abortError(event.target as AbortSignal));
   }
 
+  get usualMs(): number | undefined {
+    return this.method.latency.quantile(0.5, systemClock.monotonic());
+  }
+
   attemptPlaced(attempt: CallAttempt): void {
     if (this.settled || this.launched >= this.maxAttempts) return;
     const { hedge } = this.method.policy;
     const hedgeMs = hedge && this.live.length === 1 ? this.hedgeDelayMs(hedge) : undefined;
     if (hedgeMs !== undefined && hedgeMs < this.tryTimeoutMs) {
-      this.arm(hedgeMs, () => {
-        this.hedge();
-        if (!this.retryPending) this.arm(this.tryTimeoutMs - hedgeMs, () => this.late(attempt));
+      this.arm(attempt, hedgeMs, () => {
+        this.arm(attempt, this.tryTimeoutMs - hedgeMs, () => this.late(attempt));
+        this.hedge(attempt);
       });
-    } else this.arm(this.tryTimeoutMs, () => this.late(attempt));
+    } else this.arm(attempt, this.tryTimeoutMs, () => this.late(attempt));
   }
 
   attemptEnded(attempt: CallAttempt, status: StatusObject): void {
-    const at = this.live.indexOf(attempt);
-    if (at >= 0) this.live.splice(at, 1);
+    attempt.timer?.cancel();
+    this.leave(attempt);
     attempt.observed?.end(status.code, attempt.endpoint?.info.id);
     if (this.settled || attempt.abandoned) return;
     if (status.code === Status.OK) return this.succeed(attempt);
     if (!attempt.answered && isRefusedUnread(status) && this.sendAgain(attempt)) return;
-    const { policy } = this.method;
     const error = errorFromStatus(status, this.method.service);
-    // An attempt that found no connection says less than the one before it.
-    if (!attempt.endpoint && this.lastError) return this.fail(this.lastError);
-    this.lastError = error;
-    // What never found an endpoint has waited for one, or was told that there is none.
-    const retryable = attempt.endpoint !== undefined && policy.retryOn.has(error.kind);
-    // A hedge or a retry under way may still succeed; an answer about the request itself would only be given again.
-    if (retryable && (this.live.length > 0 || this.retryPending)) return;
-    if (retryable && this.retry(attempt, status)) return;
-    this.fail(error);
+    // What never found an endpoint has waited for one, or was told that there is none: that says less than the attempt before it.
+    if (attempt.endpoint || !this.lastError) this.lastError = error;
+    const retryable = attempt.endpoint !== undefined && this.method.policy.retryOn.has(error.kind);
+    if (retryable || !attempt.endpoint || error.kind === 'resource_exhausted') {
+      // Nothing was said about the request itself: a hedge or a retry under way may still succeed.
+      this.exclude(attempt);
+      if (!attempt.endpoint || error.code === 'OVERLOADED') this.unread++;
+      if (hasPushback(status.metadata)) this.pushback = status.metadata;
+      if (this.live.length > 0 || this.pending) return;
+    }
+    if (retryable && this.retry()) return;
+    this.fail(this.lastError);
   }
 
   private limit(serving: CallContext | undefined, deadlineMs: number | undefined): void {
@@ -170,9 +181,8 @@ class UnaryCall implements AttemptOwner {
     this.deadline = serving ? Math.min(now + wanted, serving.deadline) : now + wanted;
     const leftMs = this.deadline - now;
     if (!(leftMs > 0)) throw this.tooLate('no time is left');
-    // Chain stop, as in Kitex: what is a retry already is not retried again further down, or three layers make 27 calls.
-    const repeated = serving instanceof IncomingCall && serving.header(RETRY_HEADER) !== undefined;
-    this.maxAttempts = repeated ? 1 : policy.maxAttempts;
+    this.repetition = repetition(serving);
+    this.maxAttempts = this.repetition === undefined ? policy.maxAttempts : 1;
     this.tryTimeoutMs = policy.tryTimeoutMs ?? Math.ceil(leftMs / this.maxAttempts);
   }
 
@@ -193,21 +203,19 @@ class UnaryCall implements AttemptOwner {
   }
 
   /** Another attempt after one that failed. False when there may be none. */
-  private retry(failed: CallAttempt, status: StatusObject): boolean {
+  private retry(): boolean {
     const leftMs = this.deadline - systemClock.now();
-    this.exclude(failed);
-    const delayMs = retryDelayMs(status.metadata, this.launched, this.canGoElsewhere());
+    const delayMs = retryDelayMs(this.pushback, this.launched, this.canGoElsewhere());
+    this.pushback = undefined;
     if (delayMs === undefined || !this.mayRepeat(leftMs - delayMs)) return false;
     this.channel.totals.retries++;
-    this.retryPending = true;
-    this.arm(delayMs, () => this.repeat());
+    this.pending = systemClock.after(delayMs, () => this.repeat());
     return true;
   }
 
   /** Sends an attempt again that no server has read: whatever the method does, it has not been done. False when that will not do. */
   private sendAgain(attempt: CallAttempt): boolean {
-    if (this.retryPending || this.refusals >= MAX_REFUSALS || this.deadline <= systemClock.now())
-      return false;
+    if (this.pending || this.refusals >= MAX_REFUSALS || this.deadline <= systemClock.now()) return false;
     if (!this.channel.budget.withdraw()) return false;
     this.refusals++;
     this.channel.totals.retries++;
@@ -217,11 +225,13 @@ class UnaryCall implements AttemptOwner {
     return true;
   }
 
-  /** An attempt took its share of the time: its endpoint is blamed now, and if there may be another attempt, it is given up. */
+  /** An attempt took its share of the time: its endpoint is blamed now, unless that was little, and if there may be another attempt, it is given up. */
   private late(attempt: CallAttempt): void {
-    if (this.settled || !this.live.includes(attempt) || !attempt.endpoint) return;
-    attempt.lateCounted = true;
-    this.channel.endpoints.timedOut(attempt.endpoint, attempt.startedMs);
+    if (!attempt.endpoint) return;
+    if (!isImpatient(attempt.startedMs, this.usualMs)) {
+      attempt.lateCounted = true;
+      this.channel.endpoints.timedOut(attempt.endpoint, attempt.startedMs);
+    }
     this.exclude(attempt);
     // Where there is nobody else, or no budget, waiting on is the best that can be done.
     if (!this.canGoElsewhere() || !this.mayRepeat(this.deadline - systemClock.now())) return;
@@ -230,9 +240,8 @@ class UnaryCall implements AttemptOwner {
     this.abandon(attempt, Status.DEADLINE_EXCEEDED, 'the attempt took too long');
   }
 
-  private hedge(): void {
-    const [first] = this.live;
-    if (this.settled || this.live.length !== 1 || !first?.endpoint) return;
+  private hedge(first: CallAttempt): void {
+    if (this.live.length !== 1) return;
     this.exclude(first);
     if (!this.canGoElsewhere() || !this.mayRepeat(this.deadline - systemClock.now())) return;
     this.channel.totals.hedges++;
@@ -240,7 +249,7 @@ class UnaryCall implements AttemptOwner {
   }
 
   private repeat(isHedge = false): void {
-    this.retryPending = false;
+    this.pending = undefined;
     if (this.settled) return;
     try {
       this.launch(isHedge);
@@ -252,8 +261,7 @@ class UnaryCall implements AttemptOwner {
   /** Whether there may be another attempt that has `leftMs`; takes it out of the budget. */
   private mayRepeat(leftMs: number): boolean {
     if (this.launched >= this.maxAttempts) return false;
-    const { latency } = this.method;
-    if (!mayRetry(leftMs, latency.quantile(0.5, systemClock.monotonic()))) return false;
+    if (!mayRetry(leftMs, this.usualMs)) return false;
     if (this.channel.budget.withdraw()) return true;
     this.channel.totals.budgetExhausted++;
     return false;
@@ -273,21 +281,32 @@ class UnaryCall implements AttemptOwner {
     return delayMs === undefined ? undefined : Math.max(delayMs, hedge.minDelayMs);
   }
 
-  private arm(delayMs: number, then: () => void): void {
-    this.timer?.cancel();
-    // After a pause of this process timers run before the sockets are read: answers that are there already come first.
-    this.timer = systemClock.after(delayMs, () => setImmediate(then));
+  /** The next thing to do about an attempt if it does not end: send a hedge, give it up. */
+  private arm(attempt: CallAttempt, delayMs: number, then: () => void): void {
+    attempt.timer?.cancel();
+    attempt.timer = systemClock.after(delayMs, () => {
+      // After a pause of this process timers run before the sockets are read: answers that are there already come first.
+      setImmediate(() => this.live.includes(attempt) && then());
+    });
   }
 
   private abandon(attempt: CallAttempt, code: Status, why: string): void {
     attempt.abandoned = true;
+    this.leave(attempt);
     attempt.call?.cancelWithStatus(code, why);
+  }
+
+  /** The attempt is under way no more. */
+  private leave(attempt: CallAttempt): void {
+    const at = this.live.indexOf(attempt);
+    if (at >= 0) this.live.splice(at, 1);
   }
 
   private headers(attempt: CallAttempt): Metadata {
     const metadata = new Metadata(attempt);
     if (this.given) for (const [name, value] of Object.entries(this.given)) metadata.set(name, value);
-    if (attempt.number > 1) metadata.set(RETRY_HEADER, String(attempt.number - 1));
+    const repetition = attempt.number > 1 ? String(attempt.number - 1) : this.repetition;
+    if (repetition !== undefined) metadata.set(RETRY_HEADER, repetition);
     const { traceparent } = attempt.observed ?? this.observed;
     if (traceparent !== undefined) metadata.set(TRACEPARENT_HEADER, traceparent);
     return metadata;
@@ -314,16 +333,17 @@ class UnaryCall implements AttemptOwner {
     if (this.settled) return;
     this.settle();
     this.observed.end(error);
-    this.reject(this.launched > 1 && error.code === 'OVERLOADED' ? uncertain(error) : error);
+    const certain = error.code !== 'OVERLOADED' || this.launched === this.unread;
+    this.reject(certain ? error : uncertain(error));
   }
 
   /** Nothing that still runs matters any more. */
   private settle(): void {
     this.settled = true;
-    this.timer?.cancel();
+    this.pending?.cancel();
     this.inherited?.removeEventListener('abort', this);
     this.own?.removeEventListener('abort', this);
-    for (const attempt of this.live) this.abandon(attempt, Status.CANCELLED, 'the caller gave up');
+    while (this.live[0]) this.abandon(this.live[0], Status.CANCELLED, 'the caller gave up');
   }
 
   private refusal(error: unknown): FlashmeshError {

@@ -12,7 +12,9 @@ export type Outcome =
   | 'timeout'
   /** Too busy: others are preferred, but whoever says so lives. */
   | 'overload'
-  /** The caller's fault, or given up by the caller: says nothing. */
+  /** An answer about the request, or one that came too late for a caller in a hurry: no fault, but whoever says so lives. */
+  | 'answer'
+  /** Given up by the caller, or never read: says nothing. */
   | 'neutral';
 
 export type BreakerState =
@@ -68,7 +70,10 @@ export class Breaker {
         this.silentTimeouts = outcome === 'timeout' && silent ? this.silentTimeouts + 1 : 0;
         this.window.add(1, 0, nowMs);
         return;
+      case 'answer':
       case 'overload':
+        this.silentTimeouts = 0;
+        return;
       case 'neutral':
     }
   }
@@ -117,6 +122,7 @@ export class Breaker {
     const { durationMs } = this.state;
     switch (outcome) {
       case 'success':
+      case 'answer':
       case 'overload':
         this.state = CLOSED;
         // One failure on parole ejects again, for twice as long: an endpoint that fails half its calls passes half its probes.

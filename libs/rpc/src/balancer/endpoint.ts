@@ -130,11 +130,11 @@ export class Endpoint {
       if (!counted) this.timedOut(elapsedMs, nowMs);
       return;
     }
-    if (outcome === 'neutral') {
+    if (outcome !== 'neutral') this.heard(nowMs);
+    if (outcome === 'neutral' || outcome === 'answer') {
       this.latency.observeAtLeast(elapsedMs, nowMs);
-      return;
+      return this.breaker.record(outcome, nowMs);
     }
-    this.heard(nowMs);
     if (outcome === 'success') {
       // The first call pays for what happens once: caches, compiled code, a cold connection.
       if (this.totals.answers > 0) this.latency.observe(elapsedMs, nowMs);

@@ -1,12 +1,29 @@
 import type { Metadata } from '@grpc/grpc-js';
+import type { CallContext } from '../call-context.ts';
+import { IncomingCall } from '../incoming-call.ts';
 
-/** Tells a server that a call was made before: which one it is after the first, e.g. `1`. @internal */
+/** Tells a server that a call was made before: which one it is after the first, e.g. `1`. Handed on by calls made meanwhile. @internal */
 export const RETRY_HEADER = 'flashmesh-retry';
 /** gRFC A6: the server says when to come again, in milliseconds; a negative value says never. */
 const PUSHBACK_HEADER = 'grpc-retry-pushback-ms';
 
 const BASE_DELAY_MS = 25;
 const MAX_DELAY_MS = 250;
+
+/**
+ * What the call being served says under {@link RETRY_HEADER}. Chain stop, as in Kitex: what is a retry already is not retried again
+ * further down, however far, or three layers make 27 calls.
+ *
+ * @internal
+ */
+export function repetition(serving: CallContext | undefined): string | undefined {
+  return serving instanceof IncomingCall ? serving.header(RETRY_HEADER) : undefined;
+}
+
+/** Whether a server said when to come again, or not to. @internal */
+export function hasPushback(trailers: Metadata): boolean {
+  return trailers.get(PUSHBACK_HEADER).length > 0;
+}
 
 /**
  * How long to wait before the attempt that follows `attempts`, in milliseconds; `undefined` when there may be none. The server's
