@@ -4,6 +4,7 @@ import type { EndpointSet } from './balancer/endpoint-set.ts';
 import type { PickRequest } from './balancer/policy.ts';
 import { outcomeOf } from './balancer-outcome.ts';
 import { CallAttempt } from './call-attempt.ts';
+import { StreamAttempt } from './stream-attempt.ts';
 
 type PickResult = experimental.PickResult;
 type Subchannel = experimental.SubchannelInterface;
@@ -23,12 +24,16 @@ export class MeshPicker implements experimental.Picker {
 
   pick({ metadata }: experimental.PickArgs): PickResult {
     const options = metadata.getOptions();
-    const attempt = options instanceof CallAttempt ? options : undefined;
+    const known = options instanceof CallAttempt || options instanceof StreamAttempt;
+    const attempt = known ? options : undefined;
     const endpoint = this.endpoints.pick(attempt ?? ANONYMOUS);
     if (!endpoint) return overloaded();
     const subchannel = this.subchannels.get(endpoint);
     // Its connection went in this very moment; the next picker is on its way.
     if (!subchannel) return QUEUE;
+    if (attempt instanceof StreamAttempt) {
+      return new StreamPlacement(this.endpoints, endpoint, attempt, subchannel);
+    }
     return new Placement(this.endpoints, endpoint, attempt, subchannel);
   }
 }
@@ -56,6 +61,25 @@ class Placement implements PickResult {
     this.onCallEnded = (code, details, metadata) => {
       const outcome = outcomeOf({ code, details, metadata }, attempt?.abandoned ?? false);
       endpoints.ended(endpoint, startedMs, outcome, attempt?.lateCounted);
+    };
+  }
+}
+
+/** The same of a stream. */
+class StreamPlacement implements PickResult {
+  readonly pickResultType = experimental.PickResultType.COMPLETE;
+  readonly status = null;
+  readonly subchannel: Subchannel;
+  readonly onCallStarted: () => void;
+  readonly onCallEnded: (code: Status, details: string, metadata: Metadata) => void;
+
+  constructor(endpoints: EndpointSet, endpoint: Endpoint, attempt: StreamAttempt, subchannel: Subchannel) {
+    this.subchannel = subchannel;
+    this.onCallStarted = () => endpoints.streamStarted(endpoint);
+    this.onCallEnded = (code, details, metadata) => {
+      const outcome = outcomeOf({ code, details, metadata }, attempt.abandoned);
+      // A stream's deadline is how long its caller wants to listen, be there anything to hear or not.
+      endpoints.streamEnded(endpoint, outcome === 'timeout' ? 'neutral' : outcome);
     };
   }
 }

@@ -5,6 +5,7 @@ import type { MeshChannel } from './mesh-channel.ts';
 import { ObservedCall, TRACEPARENT_HEADER } from './observed-call.ts';
 import { toBuffer } from './service-definition.ts';
 import { errorFromStatus } from './status.ts';
+import { StreamAttempt } from './stream-attempt.ts';
 import type { CalledMethod, MeshCallOptions } from './unary-call.ts';
 
 interface Waiting {
@@ -25,6 +26,7 @@ export class StreamCall implements InterceptingListener, AsyncIterableIterator<u
   private readonly method: CalledMethod;
   private readonly observed: ObservedCall;
   private readonly signals: readonly AbortSignal[];
+  private readonly attempt: StreamAttempt;
   private call: ReturnType<MeshChannel['createCall']> | undefined;
   private waiting: Waiting | undefined;
   private outcome: 'open' | 'done' | FlashmeshError = 'open';
@@ -37,6 +39,7 @@ export class StreamCall implements InterceptingListener, AsyncIterableIterator<u
   ) {
     this.method = method;
     this.observed = ObservedCall.client(method.observed);
+    this.attempt = new StreamAttempt(options.affinityKey);
     const serving = currentCall();
     this.signals = [serving?.signal, options.signal].filter((signal) => signal !== undefined);
     try {
@@ -117,6 +120,7 @@ export class StreamCall implements InterceptingListener, AsyncIterableIterator<u
   private cancel(outcome: 'done' | FlashmeshError): void {
     if (this.outcome !== 'open') return;
     this.end(outcome);
+    this.attempt.abandoned = true;
     this.call?.cancelWithStatus(Status.CANCELLED, 'the caller gave up');
   }
 
@@ -134,7 +138,7 @@ export class StreamCall implements InterceptingListener, AsyncIterableIterator<u
   }
 
   private headers(given: Readonly<Record<string, string>> = {}): Metadata {
-    const metadata = new Metadata({ waitForReady: true });
+    const metadata = new Metadata(this.attempt);
     for (const [name, value] of Object.entries(given)) metadata.set(name, value);
     const { traceparent } = this.observed;
     if (traceparent !== undefined) metadata.set(TRACEPARENT_HEADER, traceparent);

@@ -90,7 +90,9 @@ export class EndpointSet {
   pick(request: PickRequest): Endpoint | undefined {
     const nowMs = this.clock.monotonic();
     const pick = ++this.picks;
-    if (nowMs >= this.nextProbeMs) {
+    const forStream = request.stream === true;
+    // A stream may stay open for hours: no probe, and no look either.
+    if (nowMs >= this.nextProbeMs && !forStream) {
       const probe = this.probe(request, nowMs);
       if (probe) return this.picked(probe, nowMs);
     }
@@ -99,6 +101,7 @@ export class EndpointSet {
       pick,
       typicalMs: this.typical.value(nowMs),
       maxWeight: this.maxWeight,
+      forStream,
     };
     let chosen = this.choose(request, context);
     if (chosen && !chosen.hasRoom) chosen = this.withRoom(request, context);
@@ -106,7 +109,7 @@ export class EndpointSet {
       this.shed++;
       return undefined;
     }
-    return this.picked(chosen, nowMs);
+    return forStream ? chosen : this.picked(chosen, nowMs);
   }
 
   /** Whether a call that went to these could go elsewhere. */
@@ -136,6 +139,18 @@ export class EndpointSet {
     endpoint.ended(outcome, elapsedMs, nowMs, counted);
     if (outcome === 'success') this.typical.observe(elapsedMs, nowMs);
     if (!counted) this.judge(endpoint, outcome, nowMs);
+  }
+
+  /** A stream is on its way to the endpoint. It takes a place there, and is no sample of anything until it ends. */
+  streamStarted(endpoint: Endpoint): void {
+    endpoint.streamStarted();
+  }
+
+  /** A stream ended. */
+  streamEnded(endpoint: Endpoint, outcome: Outcome): void {
+    const nowMs = this.clock.monotonic();
+    endpoint.streamEnded(outcome, nowMs);
+    if (endpoint.breaker.state.name !== 'probing') this.judge(endpoint, outcome, nowMs);
   }
 
   /** Endpoints that are ejected or on probation. */

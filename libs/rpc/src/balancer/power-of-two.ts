@@ -28,7 +28,7 @@ class PowerOfTwo implements Policy {
     const one = candidates[first] as Endpoint;
     const two = candidates[this.draw(candidates, context, first)] as Endpoint;
     const loser = this.cost(one, context) <= this.cost(two, context) * NOISE ? two : one;
-    if (loser.takeLook(context.pick, context.nowMs)) return loser;
+    if (!context.forStream && loser.takeLook(context.pick, context.nowMs)) return loser;
     return loser === one ? two : one;
   }
 
@@ -49,14 +49,15 @@ class PowerOfTwo implements Policy {
 /** Of two endpoints the one where a call should end sooner. */
 export const peakEwma: PolicyFactory = (_config, random) =>
   new PowerOfTwo(
-    (endpoint, { nowMs, typicalMs, maxWeight }) =>
-      endpoint.cost(nowMs, typicalMs, endpoint.weight(nowMs) / maxWeight),
+    (endpoint, { nowMs, typicalMs, maxWeight, forStream }) =>
+      endpoint.cost(nowMs, typicalMs, endpoint.weight(nowMs) / maxWeight, forStream),
     random,
   );
 
 /** Of two endpoints the one with fewer calls under way, in relation to their weights. */
 export const leastRequest: PolicyFactory = (_config, random) =>
   new PowerOfTwo(
-    (endpoint, { nowMs, maxWeight }) => endpoint.inFlight / (endpoint.weight(nowMs) / maxWeight) + 1,
+    (endpoint, { nowMs, maxWeight, forStream }) =>
+      endpoint.load(forStream) / (endpoint.weight(nowMs) / maxWeight) + 1,
     random,
   );

@@ -44,14 +44,14 @@ class RingHash implements Policy {
     const { affinityKey } = request;
     if (affinityKey === undefined) return this.fallback.choose(candidates, request, context);
     let inFlight = 1;
-    for (const endpoint of candidates) inFlight += endpoint.inFlight;
+    for (const endpoint of candidates) inFlight += endpoint.load(context.forStream);
     const limit = Math.ceil((this.bound * inFlight) / candidates.length);
     let at = this.search(murmur2(Buffer.from(affinityKey)));
     let first: Endpoint | undefined;
     for (let steps = 0; steps < this.owners.length; steps++) {
       const endpoint = this.owners[at] as Endpoint;
       if (candidates.includes(endpoint)) {
-        if (endpoint.inFlight < limit) return endpoint;
+        if (endpoint.load(context.forStream) < limit) return endpoint;
         first ??= endpoint;
       }
       at = at + 1 === this.owners.length ? 0 : at + 1;
