@@ -55,7 +55,7 @@ class Placement implements PickResult {
     this.subchannel = subchannel;
     let startedMs = 0;
     this.onCallStarted = () => {
-      startedMs = endpoints.started(endpoint);
+      startedMs = endpoints.started(endpoint, attempt ?? ANONYMOUS);
       attempt?.placed(endpoint, startedMs);
     };
     this.onCallEnded = (code, details, metadata) => {

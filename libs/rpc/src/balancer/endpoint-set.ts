@@ -117,11 +117,16 @@ export class EndpointSet {
     return this.available.some((endpoint) => !tried.includes(endpoint));
   }
 
-  /** An attempt is on its way to the endpoint. @returns when, for {@link ended}. */
-  started(endpoint: Endpoint): number {
+  /**
+   * An attempt is on its way to the endpoint.
+   *
+   * @param request what {@link pick} was asked with: that object, if it was to be a probe.
+   * @returns when, for {@link ended}.
+   */
+  started(endpoint: Endpoint, request?: PickRequest): number {
     const nowMs = this.clock.monotonic();
     endpoint.started(nowMs);
-    endpoint.breaker.probeStarted();
+    endpoint.breaker.started(request, nowMs);
     return nowMs;
   }
 
@@ -129,7 +134,7 @@ export class EndpointSet {
   timedOut(endpoint: Endpoint, startedMs: number): void {
     const nowMs = this.clock.monotonic();
     endpoint.timedOut(nowMs - startedMs, nowMs);
-    this.judge(endpoint, 'timeout', nowMs);
+    this.judge(endpoint, startedMs, 'timeout', nowMs);
   }
 
   /** An attempt ended. @param counted {@link timedOut} was called for it. */
@@ -138,7 +143,7 @@ export class EndpointSet {
     const elapsedMs = nowMs - startedMs;
     endpoint.ended(outcome, elapsedMs, nowMs, counted);
     if (outcome === 'success') this.typical.observe(elapsedMs, nowMs);
-    if (!counted) this.judge(endpoint, outcome, nowMs);
+    if (!counted) this.judge(endpoint, startedMs, outcome, nowMs);
   }
 
   /** A stream is on its way to the endpoint. It takes a place there, and is no sample of anything until it ends. */
@@ -150,7 +155,7 @@ export class EndpointSet {
   streamEnded(endpoint: Endpoint, outcome: Outcome): void {
     const nowMs = this.clock.monotonic();
     endpoint.streamEnded(outcome, nowMs);
-    if (endpoint.breaker.state.name !== 'probing') this.judge(endpoint, outcome, nowMs);
+    this.convict(endpoint, outcome, nowMs);
   }
 
   /** Endpoints that are ejected or on probation. */
@@ -219,7 +224,7 @@ export class EndpointSet {
       const mayProbe = request.expendable || nowMs >= untilMs + durationMs;
       if (!found && breaker.probeDue(nowMs) && mayProbe && !request.tried.includes(endpoint)) {
         found = endpoint;
-        breaker.probePicked(nowMs);
+        breaker.probePicked(request, nowMs);
       }
       nextMs = Math.min(nextMs, breaker.state.name === 'ejected' ? breaker.state.untilMs : Infinity);
     }
@@ -227,13 +232,17 @@ export class EndpointSet {
     return found;
   }
 
-  private judge(endpoint: Endpoint, outcome: Outcome, nowMs: number): void {
+  private judge(endpoint: Endpoint, startedMs: number, outcome: Outcome, nowMs: number): void {
     const { breaker } = endpoint;
-    if (breaker.state.name === 'probing') {
-      if (breaker.probeEnded(outcome, nowMs)) endpoint.warmUp(nowMs);
-      else if (outcome !== 'neutral') endpoint.totals.ejections++;
-      return this.rebuild();
-    }
+    if (!breaker.isProbe(startedMs)) return this.convict(endpoint, outcome, nowMs);
+    if (breaker.probeEnded(outcome, nowMs)) endpoint.warmUp(nowMs);
+    else if (outcome !== 'neutral') endpoint.totals.ejections++;
+    this.rebuild();
+  }
+
+  /** Ejects the endpoint if it has earned that and can be spared. */
+  private convict(endpoint: Endpoint, outcome: Outcome, nowMs: number): void {
+    const { breaker } = endpoint;
     if (outcome !== 'failure' && outcome !== 'timeout') return;
     const verdict = breaker.verdict(nowMs);
     if (verdict === undefined || !this.mayEject(endpoint)) return;

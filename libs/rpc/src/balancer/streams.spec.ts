@@ -94,7 +94,7 @@ describe('a stream', () => {
     await test.clock.advance(60_000);
     for (let i = 0; i < 50; i++) expect(test.set.pick(STREAM)).toBe(test.get('b'));
     expect(test.set.pick(REQUEST)).toBe(a);
-    const startedMs = test.set.started(a);
+    const startedMs = test.set.started(a, REQUEST);
     test.set.streamEnded(a, 'success');
     test.set.streamEnded(a, 'neutral');
     expect(a.breaker.state.name).toBe('probing');
