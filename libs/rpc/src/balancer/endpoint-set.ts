@@ -42,6 +42,8 @@ export class EndpointSet {
   private localShare = 1;
   private maxWeight = 1;
   private picks = 0;
+  private underWay = 0;
+  private streams = 0;
   private nextProbeMs = Infinity;
 
   constructor(config: BalancerConfig, options: EndpointSetOptions = {}) {
@@ -102,6 +104,7 @@ export class EndpointSet {
       typicalMs: this.typical.value(nowMs),
       maxWeight: this.maxWeight,
       forStream,
+      meanLoad: (forStream ? this.underWay : this.underWay - this.streams) / this.available.length,
     };
     let chosen = this.choose(request, context);
     if (chosen && !chosen.hasRoom) chosen = this.withRoom(request, context);
@@ -125,6 +128,7 @@ export class EndpointSet {
    */
   started(endpoint: Endpoint, request?: PickRequest): number {
     const nowMs = this.clock.monotonic();
+    this.underWay++;
     endpoint.started(nowMs);
     endpoint.breaker.started(request, nowMs);
     return nowMs;
@@ -141,6 +145,7 @@ export class EndpointSet {
   ended(endpoint: Endpoint, startedMs: number, outcome: Outcome, counted = false): void {
     const nowMs = this.clock.monotonic();
     const elapsedMs = nowMs - startedMs;
+    this.underWay--;
     endpoint.ended(outcome, elapsedMs, nowMs, counted);
     if (outcome === 'success') this.typical.observe(elapsedMs, nowMs);
     if (!counted) this.judge(endpoint, startedMs, outcome, nowMs);
@@ -148,12 +153,16 @@ export class EndpointSet {
 
   /** A stream is on its way to the endpoint. It takes a place there, and is no sample of anything until it ends. */
   streamStarted(endpoint: Endpoint): void {
+    this.underWay++;
+    this.streams++;
     endpoint.streamStarted();
   }
 
   /** A stream ended. */
   streamEnded(endpoint: Endpoint, outcome: Outcome): void {
     const nowMs = this.clock.monotonic();
+    this.underWay--;
+    this.streams--;
     endpoint.streamEnded(outcome, nowMs);
     this.convict(endpoint, outcome, nowMs);
   }

@@ -3,6 +3,7 @@ import { Breaker, type Outcome } from './breaker.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 import { LookBudget } from './look-budget.ts';
 import { FailureShare, PeakEwma } from './peak-ewma.ts';
+import type { PickContext } from './policy.ts';
 
 /** What naming says about an endpoint. */
 export interface EndpointInfo {
@@ -111,14 +112,28 @@ export class Endpoint {
     return forStream ? this.inFlight : this.inFlight - this.streams;
   }
 
-  /** How long a call would wait here, in milliseconds, for comparison only. @param typicalMs taken while nothing was measured. */
-  cost(nowMs: number, typicalMs: number, relativeWeight: number, forStream: boolean): number {
+  /** How long a call would wait here, in milliseconds, for comparison only. */
+  cost(context: PickContext): number {
+    const { nowMs, typicalMs } = context;
     const measured = this.latency.measured ? this.latency.value(nowMs) : typicalMs;
     // Calls that wait count before they end: a peer that vanished gives no samples.
     const silentMs = this.load(false) > 0 ? nowMs - this.silentSinceMs : 0;
-    const success = Math.max(1 - this.failureShare.value(nowMs), WORST_SUCCESS);
     const latencyMs = Math.max(measured, silentMs) + FLOOR_MS;
-    return (latencyMs * (this.load(forStream) / relativeWeight + 1)) / (success * success);
+    return latencyMs * this.burden(context);
+  }
+
+  /** What is under way there in relation to its weight, and more for one that fails. */
+  burden({ nowMs, maxWeight, forStream, meanLoad }: PickContext): number {
+    const failing = this.failing(nowMs);
+    const success = Math.max(1 - failing, WORST_SUCCESS);
+    // Who refuses at once never has anything under way: taken to be as busy as the others.
+    const load = this.load(forStream) + failing * meanLoad;
+    return ((load * maxWeight) / this.weight(nowMs) + 1) / (success * success);
+  }
+
+  /** The recent share of failures and refusals, 0 to 1. */
+  failing(nowMs: number): number {
+    return this.failureShare.value(nowMs);
   }
 
   /** An attempt waited in vain: counted when that is noticed, for its end may be far away. */
@@ -149,8 +164,8 @@ export class Endpoint {
       this.totals.answers++;
       this.totals.latencyMs += elapsedMs;
     } else {
-      // Failing fast must not look like being fast.
-      this.latency.observeAtLeast(elapsedMs, nowMs);
+      // Failing fast must not look like being fast, least of all where nothing else was measured.
+      if (this.latency.measured) this.latency.observeAtLeast(elapsedMs, nowMs);
       if (outcome === 'overload') this.totals.overloads++;
       else this.totals.failures++;
     }

@@ -23,6 +23,8 @@ export interface PickContext {
   readonly maxWeight: number;
   /** It is a stream that looks for its place, among all that is under way; calls do not mind streams that are open. */
   readonly forStream: boolean;
+  /** What is under way at an endpoint, on average. */
+  readonly meanLoad: number;
 }
 
 /** Chooses one of the endpoints. */

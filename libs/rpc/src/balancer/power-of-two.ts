@@ -48,16 +48,8 @@ class PowerOfTwo implements Policy {
 
 /** Of two endpoints the one where a call should end sooner. */
 export const peakEwma: PolicyFactory = (_config, random) =>
-  new PowerOfTwo(
-    (endpoint, { nowMs, typicalMs, maxWeight, forStream }) =>
-      endpoint.cost(nowMs, typicalMs, endpoint.weight(nowMs) / maxWeight, forStream),
-    random,
-  );
+  new PowerOfTwo((endpoint, context) => endpoint.cost(context), random);
 
-/** Of two endpoints the one with fewer calls under way, in relation to their weights. */
+/** Of two endpoints the one with fewer calls under way, in relation to their weights and to how often they fail. */
 export const leastRequest: PolicyFactory = (_config, random) =>
-  new PowerOfTwo(
-    (endpoint, { nowMs, maxWeight, forStream }) =>
-      endpoint.load(forStream) / (endpoint.weight(nowMs) / maxWeight) + 1,
-    random,
-  );
+  new PowerOfTwo((endpoint, context) => endpoint.burden(context), random);

@@ -5,22 +5,27 @@ import type { PickContext, PickRequest, Policy, PolicyFactory } from './policy.t
 /** Points on the ring of an endpoint of average weight (Dubbo's number of virtual nodes). */
 const POINTS = 160;
 const MAX_POINTS_EACH = 1600;
+/** Failing no more often than this moves no key: a single failure never is more. */
+const FORGIVEN = 0.2;
 
 /**
  * Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam 2016): a key goes to the first endpoint clockwise that
  * is available and has less than `bound` times the average number of calls under way. When endpoints come or go, few keys move.
- * Calls without a key go by `fallback`.
+ * An endpoint that fails is passed over in proportion, so that a refusal is not all that its keys ever get; where all would be
+ * passed over, keys stay. Calls without a key go by `fallback`.
  */
 class RingHash implements Policy {
   readonly zonal = false;
   private readonly bound: number;
   private readonly fallback: Policy;
+  private readonly random: () => number;
   private hashes = new Uint32Array(0);
   private owners: Endpoint[] = [];
 
-  constructor(bound: number, fallback: Policy) {
+  constructor(bound: number, fallback: Policy, random: () => number) {
     this.bound = bound;
     this.fallback = fallback;
+    this.random = random;
   }
 
   update(all: readonly Endpoint[]): void {
@@ -43,20 +48,32 @@ class RingHash implements Policy {
   choose(candidates: readonly Endpoint[], request: PickRequest, context: PickContext): Endpoint {
     const { affinityKey } = request;
     if (affinityKey === undefined) return this.fallback.choose(candidates, request, context);
+    const { nowMs, forStream } = context;
     let inFlight = 1;
-    for (const endpoint of candidates) inFlight += endpoint.load(context.forStream);
-    const limit = Math.ceil((this.bound * inFlight) / candidates.length);
+    let shares = 0;
+    for (const endpoint of candidates) {
+      inFlight += endpoint.load(forStream);
+      shares += kept(endpoint, nowMs);
+    }
+    const room = (this.bound * inFlight) / shares;
+    // One draw for the whole walk: an endpoint has many points on the ring, and is passed over at all of them.
+    const drawn = this.random();
     let at = this.search(murmur2(Buffer.from(affinityKey)));
     let first: Endpoint | undefined;
+    let spare: Endpoint | undefined;
     for (let steps = 0; steps < this.owners.length; steps++) {
       const endpoint = this.owners[at] as Endpoint;
       if (candidates.includes(endpoint)) {
-        if (endpoint.load(context.forStream) < limit) return endpoint;
         first ??= endpoint;
+        const share = kept(endpoint, nowMs);
+        if (endpoint.load(forStream) < room * share) {
+          if (drawn < share) return endpoint;
+          spare ??= endpoint;
+        }
       }
       at = at + 1 === this.owners.length ? 0 : at + 1;
     }
-    return first ?? this.fallback.choose(candidates, request, context);
+    return spare ?? first ?? this.fallback.choose(candidates, request, context);
   }
 
   /** The first point at or after the hash. */
@@ -72,8 +89,14 @@ class RingHash implements Policy {
   }
 }
 
+/** The share of its keys, and of the load that it may have, that an endpoint which fails is left with. */
+function kept(endpoint: Endpoint, nowMs: number): number {
+  const failing = endpoint.failing(nowMs);
+  return failing <= FORGIVEN ? 1 : (1 - failing) / (1 - FORGIVEN);
+}
+
 /** @see RingHash */
 export const ringHash =
   (fallback: PolicyFactory): PolicyFactory =>
   (config, random) =>
-    new RingHash(config.boundedLoad, fallback(config, random));
+    new RingHash(config.boundedLoad, fallback(config, random), random);
