@@ -10,7 +10,8 @@ const FORGIVEN = 0.2;
 
 /**
  * Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam 2016): a key goes to the first endpoint clockwise that
- * is available and has less than `bound` times the average number of calls under way. When endpoints come or go, few keys move.
+ * is available and has less than `bound` times the average number of calls under way, by weight. When endpoints come or go, few
+ * keys move; one that warms up gets its keys one after the other, each once.
  * An endpoint that fails is passed over in proportion, so that a refusal is not all that its keys ever get; where all would be
  * passed over, keys stay. Calls without a key go by `fallback`.
  */
@@ -53,12 +54,14 @@ class RingHash implements Policy {
     let shares = 0;
     for (const endpoint of candidates) {
       inFlight += endpoint.load(forStream);
-      shares += kept(endpoint, nowMs);
+      shares += endpoint.weight(nowMs) * kept(endpoint, nowMs);
     }
     const room = (this.bound * inFlight) / shares;
     // One draw for the whole walk: an endpoint has many points on the ring, and is passed over at all of them.
     const drawn = this.random();
-    let at = this.search(murmur2(Buffer.from(affinityKey)));
+    const hash = murmur2(Buffer.from(affinityKey));
+    const cold = scrambled(hash);
+    let at = this.search(hash);
     let first: Endpoint | undefined;
     let spare: Endpoint | undefined;
     for (let steps = 0; steps < this.owners.length; steps++) {
@@ -66,8 +69,9 @@ class RingHash implements Policy {
       if (candidates.includes(endpoint)) {
         first ??= endpoint;
         const share = kept(endpoint, nowMs);
-        if (endpoint.load(forStream) < room * share) {
-          if (drawn < share) return endpoint;
+        const weight = endpoint.weight(nowMs);
+        if (endpoint.load(forStream) < room * weight * share) {
+          if (drawn < share && cold < weight / endpoint.info.weight) return endpoint;
           spare ??= endpoint;
         }
       }
@@ -87,6 +91,13 @@ class RingHash implements Policy {
     }
     return low === this.hashes.length ? 0 : low;
   }
+}
+
+/** A second hash, by MurmurHash3's finalizer, which tells nothing of the place on the ring; uniform in [0, 1). */
+function scrambled(hash: number): number {
+  let h = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
 }
 
 /** The share of its keys, and of the load that it may have, that an endpoint which fails is left with. */
