@@ -1,19 +1,19 @@
 import { systemClock } from '@flashmesh/core';
 import { Metadata, status as Status, type StatusObject } from '@grpc/grpc-js';
 import { info, REQUEST, TestSet } from './balancer/spec-support.ts';
-import { outcomeOf } from './balancer-outcome.ts';
+import { outcomeOf, outcomeOfLateness } from './balancer-outcome.ts';
 
 const OWN = 'Deadline exceeded after 0.5s';
 
-/** What an attempt that took `elapsedMs` to end so says of its endpoint. */
-function outcome(
-  { code, details = '', told = false }: { code: Status; details?: string; told?: boolean },
+/** What DEADLINE_EXCEEDED after `elapsedMs` says of the endpoint. */
+function lateness(
+  { details = OWN, told = false }: { details?: string; told?: boolean } = {},
   { elapsedMs = 1000, abandoned = false, usualMs }: Partial<Given> = {},
 ) {
   const metadata = new Metadata();
   if (told) metadata.set('content-type', 'application/grpc');
-  const status: StatusObject = { code, details, metadata };
-  return outcomeOf(status, { abandoned, usualMs }, systemClock.monotonic() - elapsedMs);
+  const status: StatusObject = { code: Status.DEADLINE_EXCEEDED, details, metadata };
+  return outcomeOfLateness(status, { abandoned, usualMs }, systemClock.monotonic() - elapsedMs);
 }
 
 interface Given {
@@ -23,42 +23,41 @@ interface Given {
 }
 
 describe('a deadline that passed', () => {
-  const own = { code: Status.DEADLINE_EXCEEDED, details: OWN };
-
   it('is the endpoint’s fault when it had longer than calls take', () => {
-    expect(outcome(own)).toBe('timeout');
-    expect(outcome(own, { elapsedMs: 500, usualMs: 20 })).toBe('timeout');
-    expect(outcomeOf({ ...own, metadata: new Metadata() }, undefined, systemClock.monotonic() - 1000)).toBe(
-      'timeout',
-    );
+    expect(lateness()).toBe('timeout');
+    expect(lateness({}, { elapsedMs: 500, usualMs: 20 })).toBe('timeout');
+    const own = { code: Status.DEADLINE_EXCEEDED, details: OWN, metadata: new Metadata() };
+    expect(outcomeOfLateness(own, undefined, systemClock.monotonic() - 1000)).toBe('timeout');
   });
 
   it('says nothing when the caller was in a hurry', () => {
-    expect(outcome(own, { elapsedMs: 1 })).toBe('neutral');
-    expect(outcome(own, { elapsedMs: 30, usualMs: 20 })).toBe('neutral');
-    expect(outcome(own, { elapsedMs: 500, usualMs: 600 })).toBe('neutral');
+    expect(lateness({}, { elapsedMs: 1 })).toBe('neutral');
+    expect(lateness({}, { elapsedMs: 30, usualMs: 20 })).toBe('neutral');
+    expect(lateness({}, { elapsedMs: 500, usualMs: 600 })).toBe('neutral');
     // But if the server said so, it lives.
-    expect(outcome({ ...own, told: true }, { elapsedMs: 1 })).toBe('answer');
+    expect(lateness({ told: true }, { elapsedMs: 1 })).toBe('answer');
   });
 
   it('was judged before when the attempt was given up for it', () => {
-    expect(outcome(own, { abandoned: true })).toBe('neutral');
+    expect(lateness({}, { abandoned: true })).toBe('neutral');
   });
 
   it('is no silence when the server told of it, in whatever words', () => {
     for (const details of ['Deadline exceeded', 'the deadline of the call passed', OWN]) {
-      expect(outcome({ code: Status.DEADLINE_EXCEEDED, details, told: true })).toBe('failure');
+      expect(lateness({ details, told: true })).toBe('failure');
     }
   });
 });
 
 describe('an answer about the request', () => {
   it('is a sign of life, unless the caller gave up', () => {
+    const outcome = (code: Status, abandoned = false) =>
+      outcomeOf({ code, details: '', metadata: new Metadata() }, abandoned);
     for (const code of [Status.NOT_FOUND, Status.INVALID_ARGUMENT, Status.PERMISSION_DENIED]) {
-      expect(outcome({ code })).toBe('answer');
+      expect(outcome(code)).toBe('answer');
     }
-    expect(outcome({ code: Status.CANCELLED }, { abandoned: true })).toBe('neutral');
-    expect(outcome({ code: Status.CANCELLED })).toBe('failure');
+    expect(outcome(Status.CANCELLED, true)).toBe('neutral');
+    expect(outcome(Status.CANCELLED)).toBe('failure');
   });
 
   it.each([

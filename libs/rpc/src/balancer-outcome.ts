@@ -28,27 +28,34 @@ export function isImpatient(startedMs: number, usualMs: number | undefined): boo
 }
 
 /**
- * What a status says about the endpoint that it came from. PERMISSION_DENIED, which Linkerd counts as a failure, is the caller's
- * affair here, as are all other answers about the request.
+ * What DEADLINE_EXCEEDED says about the endpoint that a call went to.
  *
  * @param attempt that ended; `undefined` for calls past our own layer.
  * @internal
  */
-export function outcomeOf(
+export function outcomeOfLateness(
   status: StatusObject,
   attempt: Pick<CallAttempt, 'abandoned' | 'usualMs'> | undefined,
   startedMs: number,
 ): Outcome {
+  // What was given up for being late was judged then.
+  if (attempt?.abandoned) return 'neutral';
+  const early = isImpatient(startedMs, attempt?.usualMs);
+  if (isOwnDeadline(status)) return early ? 'neutral' : 'timeout';
+  return early ? 'answer' : 'failure';
+}
+
+/**
+ * What any other status says about the endpoint that it came from. PERMISSION_DENIED, which Linkerd counts as a failure, is the
+ * caller's affair here, as are all other answers about the request.
+ *
+ * @param abandoned the caller had given up.
+ * @internal
+ */
+export function outcomeOf(status: StatusObject, abandoned: boolean): Outcome {
   if (isRefusedUnread(status)) return 'neutral';
-  if (status.code === Status.DEADLINE_EXCEEDED) {
-    // What was given up for being late was judged then.
-    if (attempt?.abandoned) return 'neutral';
-    const early = isImpatient(startedMs, attempt?.usualMs);
-    if (isOwnDeadline(status)) return early ? 'neutral' : 'timeout';
-    return early ? 'answer' : 'failure';
-  }
   const outcome = OUTCOMES.get(status.code);
   if (outcome) return outcome;
-  if (attempt?.abandoned) return 'neutral';
+  if (abandoned) return 'neutral';
   return isLostConnection(status) ? 'failure' : 'answer';
 }

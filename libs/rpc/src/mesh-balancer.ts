@@ -118,9 +118,10 @@ class MeshBalancer implements experimental.LoadBalancer {
     return list.value.length > 0;
   }
 
-  /** A queued call is waiting. */
+  /** grpc-js says so for every call. One that is leaving is connected to again only when there is nobody else. */
   exitIdle(): void {
-    for (const { leaf } of this.children.values()) wake(leaf);
+    const alone = this.reported !== State.READY;
+    for (const { leaf, state } of this.children.values()) if (alone || !state.info.draining) wake(leaf);
   }
 
   resetBackoff(): void {
@@ -160,7 +161,11 @@ class MeshBalancer implements experimental.LoadBalancer {
     const { key } = state.info;
     const known = this.children.get(key);
     if (known) {
-      if (known.state === state) return;
+      if (known.state === state) {
+        // It may have lost its connection while it drained, when nobody opened it again, and serve again now.
+        if (!state.info.draining) wake(known.leaf);
+        return;
+      }
       this.subchannels.delete(known.state);
       known.state = state;
       return this.follow(known);

@@ -1,6 +1,7 @@
 import { sleep } from '@flashmesh/core';
 import type { Server } from 'node:net';
 import { FakeNaming, instance, Inventory, stockOf, TestServers, until } from './mesh.fixture.ts';
+import { MeshChannel } from './mesh-channel.ts';
 import { closeMeshClients, createMeshClient, type MeshClientOptions } from './mesh-client.ts';
 import type { MeshServer } from './mesh-server.ts';
 import { registerMeshResolver } from './mesh-resolver.ts';
@@ -82,6 +83,40 @@ describe('a mesh client', () => {
     await settled(client, 2);
     await a.drain(0);
     expect(await ask(client, 20)).toEqual({ b: 20 });
+  });
+
+  it('connects again to one that drained and lost its connection, when it serves after all, and not before', async () => {
+    const a = await servers.start(() => stockOf('a'));
+    const b = await servers.start(() => stockOf('b'));
+    const { service, client } = freshClient(IN_TURN);
+    const say = (state?: 'draining') =>
+      naming.sayInstances(service, [{ ...instance(a.port), state }, instance(b.port)]);
+    const connected = () => {
+      const channel = [...MeshChannel.all()].find(({ target }) => target === `zk:///${service}`);
+      return channel?.endpoints.endpoints.filter(({ ready }) => ready).length;
+    };
+    say();
+    await settled(client, 2);
+    say('draining');
+    await ask(client, 2);
+    await a.drain(0);
+    await until(() => connected() === 1);
+    const connections = countConnections(await servers.start(() => stockOf('a again'), a.port));
+    expect(await ask(client, 20)).toEqual({ b: 20 });
+    expect([connected(), connections()]).toEqual([1, 0]);
+    say();
+    await until(() => connected() === 2);
+    expect(await ask(client, 10)).toEqual({ 'a again': 5, b: 5 });
+  });
+
+  it('connects again to one that drains when there is nobody else', async () => {
+    const a = await servers.start(() => stockOf('a'));
+    const { service, client } = freshClient();
+    naming.sayInstances(service, [{ ...instance(a.port), state: 'draining' }]);
+    await ask(client, 2);
+    await a.drain(0);
+    await servers.start(() => stockOf('a again'), a.port);
+    expect(await ask(client, 2)).toEqual({ 'a again': 2 });
   });
 
   it('fails at once when naming knows no instance, first or later', async () => {

@@ -2,8 +2,9 @@ import { experimental, Metadata, status as Status } from '@grpc/grpc-js';
 import type { Endpoint } from './balancer/endpoint.ts';
 import type { EndpointSet } from './balancer/endpoint-set.ts';
 import type { PickRequest } from './balancer/policy.ts';
-import { outcomeOf } from './balancer-outcome.ts';
+import { outcomeOf, outcomeOfLateness } from './balancer-outcome.ts';
 import { CallAttempt } from './call-attempt.ts';
+import { StreamAttempt } from './stream-attempt.ts';
 
 type PickResult = experimental.PickResult;
 type Subchannel = experimental.SubchannelInterface;
@@ -23,12 +24,16 @@ export class MeshPicker implements experimental.Picker {
 
   pick({ metadata }: experimental.PickArgs): PickResult {
     const options = metadata.getOptions();
-    const attempt = options instanceof CallAttempt ? options : undefined;
+    const known = options instanceof CallAttempt || options instanceof StreamAttempt;
+    const attempt = known ? options : undefined;
     const endpoint = this.endpoints.pick(attempt ?? ANONYMOUS);
     if (!endpoint) return overloaded();
     const subchannel = this.subchannels.get(endpoint);
     // Its connection went in this very moment; the next picker is on its way.
     if (!subchannel) return QUEUE;
+    if (attempt instanceof StreamAttempt) {
+      return new StreamPlacement(this.endpoints, endpoint, attempt, subchannel);
+    }
     return new Placement(this.endpoints, endpoint, attempt, subchannel);
   }
 }
@@ -50,12 +55,36 @@ class Placement implements PickResult {
     this.subchannel = subchannel;
     let startedMs = 0;
     this.onCallStarted = () => {
-      startedMs = endpoints.started(endpoint);
+      startedMs = endpoints.started(endpoint, attempt ?? ANONYMOUS);
       attempt?.placed(endpoint, startedMs);
     };
     this.onCallEnded = (code, details, metadata) => {
-      const outcome = outcomeOf({ code, details, metadata }, attempt, startedMs);
+      const status = { code, details, metadata };
+      const outcome =
+        code === Status.DEADLINE_EXCEEDED
+          ? outcomeOfLateness(status, attempt, startedMs)
+          : outcomeOf(status, attempt?.abandoned ?? false);
       endpoints.ended(endpoint, startedMs, outcome, attempt?.lateCounted);
+    };
+  }
+}
+
+/** The same of a stream. */
+class StreamPlacement implements PickResult {
+  readonly pickResultType = experimental.PickResultType.COMPLETE;
+  readonly status = null;
+  readonly subchannel: Subchannel;
+  readonly onCallStarted: () => void;
+  readonly onCallEnded: (code: Status, details: string, metadata: Metadata) => void;
+
+  constructor(endpoints: EndpointSet, endpoint: Endpoint, attempt: StreamAttempt, subchannel: Subchannel) {
+    this.subchannel = subchannel;
+    this.onCallStarted = () => endpoints.streamStarted(endpoint);
+    this.onCallEnded = (code, details, metadata) => {
+      // A stream's deadline is how long its caller wants to listen, be there anything to hear or not.
+      const listened = code === Status.DEADLINE_EXCEEDED;
+      const outcome = listened ? 'neutral' : outcomeOf({ code, details, metadata }, attempt.abandoned);
+      endpoints.streamEnded(endpoint, outcome);
     };
   }
 }

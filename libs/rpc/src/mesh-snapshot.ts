@@ -16,6 +16,7 @@ export interface EndpointSnapshot {
    * on its way to see if it is well again. `draining`: about to stop.
    */
   readonly state: 'ready' | 'disconnected' | 'ejected' | 'probing' | 'draining';
+  /** Calls and open streams. */
   readonly inFlight: number;
   /** What a call is expected to take. */
   readonly ewmaMs: number | undefined;
@@ -23,6 +24,7 @@ export interface EndpointSnapshot {
   readonly p99Ms: number | undefined;
   /** Since the client knows it. */
   readonly attempts: number;
+  /** Calls that were answered well; streams have no one answer. */
   readonly answers: number;
   /** Sum over the answers. */
   readonly latencyMs: number;

@@ -6,6 +6,7 @@ import { ObservedCall, TRACEPARENT_HEADER } from './observed-call.ts';
 import { repetition, RETRY_HEADER } from './retry/retry-decision.ts';
 import { toBuffer } from './service-definition.ts';
 import { errorFromStatus } from './status.ts';
+import { StreamAttempt } from './stream-attempt.ts';
 import type { CalledMethod, MeshCallOptions } from './unary-call.ts';
 
 interface Waiting {
@@ -26,6 +27,7 @@ export class StreamCall implements InterceptingListener, AsyncIterableIterator<u
   private readonly method: CalledMethod;
   private readonly observed: ObservedCall;
   private readonly signals: readonly AbortSignal[];
+  private readonly attempt: StreamAttempt;
   private call: ReturnType<MeshChannel['createCall']> | undefined;
   private waiting: Waiting | undefined;
   private outcome: 'open' | 'done' | FlashmeshError = 'open';
@@ -38,6 +40,7 @@ export class StreamCall implements InterceptingListener, AsyncIterableIterator<u
   ) {
     this.method = method;
     this.observed = ObservedCall.client(method.observed);
+    this.attempt = new StreamAttempt(options.affinityKey);
     const serving = currentCall();
     this.signals = [serving?.signal, options.signal].filter((signal) => signal !== undefined);
     try {
@@ -118,6 +121,7 @@ export class StreamCall implements InterceptingListener, AsyncIterableIterator<u
   private cancel(outcome: 'done' | FlashmeshError): void {
     if (this.outcome !== 'open') return;
     this.end(outcome);
+    this.attempt.abandoned = true;
     this.call?.cancelWithStatus(Status.CANCELLED, 'the caller gave up');
   }
 
@@ -135,7 +139,7 @@ export class StreamCall implements InterceptingListener, AsyncIterableIterator<u
   }
 
   private headers(given: Readonly<Record<string, string>> = {}): Metadata {
-    const metadata = new Metadata({ waitForReady: true });
+    const metadata = new Metadata(this.attempt);
     for (const [name, value] of Object.entries(given)) metadata.set(name, value);
     const repeated = repetition(currentCall());
     if (repeated !== undefined) metadata.set(RETRY_HEADER, repeated);

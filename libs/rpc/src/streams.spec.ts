@@ -12,12 +12,14 @@ import {
   UseGuards,
   UseInterceptors,
 } from '@nestjs/common';
+import type { Server } from '@grpc/grpc-js';
 import { NestFactory } from '@nestjs/core';
 import { EMPTY, interval, map, type Observable, of, range, throwError } from 'rxjs';
 import type { CallContext } from './call-context.ts';
 import type { IncomingCall } from './incoming-call.ts';
 import { LogLines, stockOf, until } from './mesh.fixture.ts';
 import { closeMeshClients } from './mesh-client.ts';
+import { meshSnapshot } from './mesh-snapshot.ts';
 import { createMeshStreams, type MeshStreams } from './mesh-streams.ts';
 import { MeshServer } from './mesh-server.ts';
 import { Rpc } from './rpc.decorator.ts';
@@ -238,6 +240,53 @@ describe('both', () => {
       answered();
     }
     expect(answers).toEqual(['re: a', 're: b', 'bye']);
+  });
+});
+
+describe('what a stream says of its endpoint', () => {
+  const endpoint = () => {
+    const [known] = meshSnapshot().find(({ target }) => target.endsWith(`:${server.port}`))?.endpoints ?? [];
+    if (!known) throw new Error('the client knows no endpoint');
+    return known;
+  };
+
+  it('is nothing when its reader leaves, aborts or listened as long as it wanted', async () => {
+    const { failures, attempts } = endpoint();
+    for (let i = 0; i < 5; i++) {
+      for await (const _ of client.watch({ sku: 'long' })) break;
+      const stop = new AbortController();
+      const aborted = all(client.watchRx({ sku: 'slow' }, { signal: stop.signal }));
+      await until(() => endpoint().inFlight === 1);
+      stop.abort();
+      await expect(aborted).rejects.toMatchObject({ kind: 'cancelled' });
+      await expect(all(client.watchRx({ sku: 'slow' }, { deadlineMs: 30 }))).rejects.toMatchObject({
+        kind: 'deadline_exceeded',
+      });
+      await until(() => endpoint().inFlight === 0);
+    }
+    expect(endpoint()).toMatchObject({ failures, attempts: attempts + 15, timeouts: 0 });
+  });
+
+  it('is no latency, however well it ends', async () => {
+    expect(await all(client.watch({ sku: 'three' }))).toHaveLength(3);
+    expect(endpoint()).toMatchObject({ answers: 0, latencyMs: 0, ewmaMs: undefined, inFlight: 0 });
+  });
+
+  it('is that it failed when the server broke it off', async () => {
+    const other = new MeshServer({ services: [Streams], host: '127.0.0.1', port: 0, logger: log.logger });
+    const broken = await NestFactory.createMicroservice(StreamsModule, { strategy: other, logger: false });
+    await broken.listen();
+    const target = `127.0.0.1:${other.port}`;
+    const slow = createMeshStreams(Streams, { target }).watchRx({ sku: 'slow' });
+    const reader = slow[Symbol.asyncIterator]();
+    await reader.next();
+    other.unwrap<Server>().forceShutdown();
+    await expect(all({ [Symbol.asyncIterator]: () => reader })).rejects.toMatchObject({
+      kind: 'unavailable',
+    });
+    const channel = meshSnapshot().find((known) => known.target === target);
+    expect(channel?.endpoints[0]).toMatchObject({ failures: 1, inFlight: 0 });
+    await broken.close();
   });
 });
 

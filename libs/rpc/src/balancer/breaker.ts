@@ -19,9 +19,15 @@ export type Outcome =
 
 export type BreakerState =
   | { readonly name: 'closed' }
-  | { readonly name: 'ejected'; readonly untilMs: number; readonly durationMs: number }
-  /** One real request is under way there, to see. */
-  | { readonly name: 'probing'; readonly durationMs: number };
+  | {
+      readonly name: 'ejected';
+      readonly untilMs: number;
+      readonly durationMs: number;
+      /** The attempt that was picked to see, and has not started yet. */
+      readonly probe?: object;
+    }
+  /** One real request is under way there, to see: the one that started then. */
+  | { readonly name: 'probing'; readonly durationMs: number; readonly startedMs: number };
 
 const CLOSED: BreakerState = { name: 'closed' };
 /** So long a picked probe may take to get on its way before somebody else is sent. */
@@ -104,16 +110,21 @@ export class Breaker {
     return this.state.name === 'ejected' && nowMs >= this.state.untilMs;
   }
 
-  /** A probe is about to be sent. It counts from {@link probeStarted} on: what is picked is not always sent. */
-  probePicked(nowMs: number): void {
+  /** A probe is about to be sent. It counts from {@link started} on: what is picked is not always sent. */
+  probePicked(probe: object, nowMs: number): void {
     if (this.state.name !== 'ejected') return;
-    this.state = { ...this.state, untilMs: nowMs + PROBE_START_MS };
+    this.state = { ...this.state, untilMs: nowMs + PROBE_START_MS, probe };
   }
 
-  probeStarted(): void {
-    if (this.state.name === 'ejected') {
-      this.state = { name: 'probing', durationMs: this.state.durationMs };
-    }
+  /** An attempt is on its way, which may be the probe: in a panic others go to ejected endpoints as well. */
+  started(attempt: object | undefined, startedMs: number): void {
+    if (this.state.name !== 'ejected' || attempt === undefined || this.state.probe !== attempt) return;
+    this.state = { name: 'probing', durationMs: this.state.durationMs, startedMs };
+  }
+
+  /** Whether the attempt that started then is the probe. What else ends meanwhile was sent before, or in a panic, and decides nothing. */
+  isProbe(startedMs: number): boolean {
+    return this.state.name === 'probing' && this.state.startedMs === startedMs;
   }
 
   /** What the probe came to: `true` when the endpoint is taken back. */

@@ -111,7 +111,7 @@ describe('a probe', () => {
     await test.clock.advance(1200);
     const probe = test.set.pick(REQUEST);
     expect(probe).toBe(test.get('a'));
-    const startedMs = test.set.started(test.get('a'));
+    const startedMs = test.set.started(test.get('a'), REQUEST);
     expect(test.count(100)['a']).toBeUndefined();
     test.set.ended(test.get('a'), startedMs, 'success');
     expect(ejected(test)).toEqual([]);
@@ -165,6 +165,53 @@ describe('a probe', () => {
     test.attempt('a', 'failure');
     expect(ejected(test)).toEqual([]);
     expect(a.inFlight).toBe(0);
+  });
+
+  it.each(['success', 'overload', 'failure', 'timeout', 'neutral'] as const)(
+    'is the only one to decide: %s of an attempt of before does not',
+    async (outcome) => {
+      const test = four();
+      const a = test.get('a');
+      const before = Array.from({ length: 3 }, () => test.set.started(a, { ...REQUEST }));
+      test.attempt('a', 'failure', 5);
+      await test.clock.advance(1201);
+      expect(test.set.pick(REQUEST)).toBe(a);
+      const probeMs = test.set.started(a, REQUEST);
+      for (const startedMs of before) {
+        test.set.ended(a, startedMs, outcome);
+        expect(a.breaker.state.name).toBe('probing');
+      }
+      expect(test.count(100)['a']).toBeUndefined();
+      expect(a.totals.ejections).toBe(1);
+      test.set.timedOut(a, probeMs);
+      expect(a.breaker.state.name).toBe('ejected');
+      expect(a.totals.ejections).toBe(2);
+      test.set.ended(a, probeMs, 'timeout', true);
+      expect(a.inFlight).toBe(0);
+    },
+  );
+
+  it('is not any call that goes to an ejected endpoint in a panic', async () => {
+    const test = four({ breaker: { panicShare: 0.5 } });
+    const a = test.get('a');
+    test.attempt('a', 'failure', 5);
+    for (const name of ['c', 'd']) test.set.setReady(test.get(name), false);
+    // Its time has not come, and the call that goes there may not be repeated.
+    const precious = { ...REQUEST, expendable: false, tried: [test.get('b')] };
+    expect(test.set.pick(precious)).toBe(a);
+    test.set.ended(a, test.set.started(a, precious), 'success');
+    expect(a.breaker.state.name).toBe('ejected');
+    await test.clock.advance(1201);
+    expect(test.set.pick(REQUEST)).toBe(a);
+    // Nor the one that overtakes the probe on its way.
+    const startedMs = test.set.started(a, precious);
+    await test.clock.advance(1);
+    expect(a.breaker.state.name).toBe('ejected');
+    const probeMs = test.set.started(a, REQUEST);
+    test.set.ended(a, startedMs, 'success');
+    expect(a.breaker.state.name).toBe('probing');
+    test.set.ended(a, probeMs, 'success');
+    expect(a.breaker.state.name).toBe('closed');
   });
 
   it('that was picked and never sent is sent again', async () => {

@@ -210,6 +210,50 @@ describe('ring_hash', () => {
     expect(owners(other)).toEqual(owners(ring()));
   });
 
+  it('gives one that warms up its keys one after the other, each once', async () => {
+    const test = ring();
+    const before = owners(test);
+    test.update([...names, 'new'].map((name) => info(name)));
+    const ownedByNew = () =>
+      new Set([...owners(test)].flatMap(([key, owner]) => (owner === 'new' ? key : [])));
+    const counts: number[] = [];
+    let owned = new Set<string>();
+    for (let seconds = 0; seconds <= 10; seconds++) {
+      const now = ownedByNew();
+      for (const key of owned) expect(now).toContain(key);
+      owned = now;
+      counts.push(owned.size);
+      await test.clock.advance(1000);
+    }
+    const [first = 0, last = 0] = [counts[0], counts.at(-1)];
+    expect(last).toBeGreaterThan(100);
+    expect(first).toBeGreaterThan(0);
+    expect(first).toBeLessThan(0.2 * last);
+    expect(counts[5]).toBeGreaterThan(0.35 * last);
+    expect(counts[5]).toBeLessThan(0.65 * last);
+    // Whatever it has not got is where it was, and it has got what is its own.
+    const after = owners(test);
+    expect(keys.filter((key) => after.get(key) !== before.get(key))).toEqual([...owned]);
+    const settled = new TestSet(
+      [...names, 'new'].map((name) => info(name)),
+      { balancing: { policy: 'ring_hash' } },
+    );
+    expect(after).toEqual(owners(settled));
+  });
+
+  it('bounds what is under way by weight', () => {
+    const test = new TestSet([info('a'), info('b', { weight: 3 }), info('c', { weight: 6 })], {
+      balancing: { policy: 'ring_hash' },
+    });
+    for (let i = 0; i < 1000; i++) {
+      const endpoint = test.set.pick({ ...REQUEST, affinityKey: `${i}` });
+      if (!endpoint) throw new Error('nowhere');
+      test.set.started(endpoint);
+    }
+    expect(test.get('c').inFlight).toBeGreaterThan(500);
+    expect(test.get('a').inFlight).toBeLessThan(130);
+  });
+
   it('passes a hot key on rather than overload its endpoint', () => {
     const test = ring();
     for (let i = 0; i < 200; i++) {

@@ -42,6 +42,8 @@ export class EndpointSet {
   private localShare = 1;
   private maxWeight = 1;
   private picks = 0;
+  private underWay = 0;
+  private streams = 0;
   private nextProbeMs = Infinity;
 
   constructor(config: BalancerConfig, options: EndpointSetOptions = {}) {
@@ -90,7 +92,9 @@ export class EndpointSet {
   pick(request: PickRequest): Endpoint | undefined {
     const nowMs = this.clock.monotonic();
     const pick = ++this.picks;
-    if (nowMs >= this.nextProbeMs) {
+    const forStream = request.stream === true;
+    // A stream may stay open for hours: no probe, and no look either.
+    if (nowMs >= this.nextProbeMs && !forStream) {
       const probe = this.probe(request, nowMs);
       if (probe) return this.picked(probe, nowMs);
     }
@@ -99,6 +103,8 @@ export class EndpointSet {
       pick,
       typicalMs: this.typical.value(nowMs),
       maxWeight: this.maxWeight,
+      forStream,
+      meanLoad: (forStream ? this.underWay : this.underWay - this.streams) / this.available.length,
     };
     let chosen = this.choose(request, context);
     if (chosen && !chosen.hasRoom) chosen = this.withRoom(request, context);
@@ -106,7 +112,7 @@ export class EndpointSet {
       this.shed++;
       return undefined;
     }
-    return this.picked(chosen, nowMs);
+    return forStream ? chosen : this.picked(chosen, nowMs);
   }
 
   /** Whether a call that went to these could go elsewhere. */
@@ -114,11 +120,17 @@ export class EndpointSet {
     return this.available.some((endpoint) => !tried.includes(endpoint));
   }
 
-  /** An attempt is on its way to the endpoint. @returns when, for {@link ended}. */
-  started(endpoint: Endpoint): number {
+  /**
+   * An attempt is on its way to the endpoint.
+   *
+   * @param request what {@link pick} was asked with: that object, if it was to be a probe.
+   * @returns when, for {@link ended}.
+   */
+  started(endpoint: Endpoint, request?: PickRequest): number {
     const nowMs = this.clock.monotonic();
+    this.underWay++;
     endpoint.started(nowMs);
-    endpoint.breaker.probeStarted();
+    endpoint.breaker.started(request, nowMs);
     return nowMs;
   }
 
@@ -126,16 +138,33 @@ export class EndpointSet {
   timedOut(endpoint: Endpoint, startedMs: number): void {
     const nowMs = this.clock.monotonic();
     endpoint.timedOut(nowMs - startedMs, nowMs);
-    this.judge(endpoint, 'timeout', nowMs);
+    this.judge(endpoint, startedMs, 'timeout', nowMs);
   }
 
   /** An attempt ended. @param counted {@link timedOut} was called for it. */
   ended(endpoint: Endpoint, startedMs: number, outcome: Outcome, counted = false): void {
     const nowMs = this.clock.monotonic();
     const elapsedMs = nowMs - startedMs;
+    this.underWay--;
     endpoint.ended(outcome, elapsedMs, nowMs, counted);
     if (outcome === 'success') this.typical.observe(elapsedMs, nowMs);
-    if (!counted) this.judge(endpoint, outcome, nowMs);
+    if (!counted) this.judge(endpoint, startedMs, outcome, nowMs);
+  }
+
+  /** A stream is on its way to the endpoint. It takes a place there, and is no sample of anything until it ends. */
+  streamStarted(endpoint: Endpoint): void {
+    this.underWay++;
+    this.streams++;
+    endpoint.streamStarted();
+  }
+
+  /** A stream ended. */
+  streamEnded(endpoint: Endpoint, outcome: Outcome): void {
+    const nowMs = this.clock.monotonic();
+    this.underWay--;
+    this.streams--;
+    endpoint.streamEnded(outcome, nowMs);
+    this.convict(endpoint, outcome, nowMs);
   }
 
   /** Endpoints that are ejected or on probation. */
@@ -204,7 +233,7 @@ export class EndpointSet {
       const mayProbe = request.expendable || nowMs >= untilMs + durationMs;
       if (!found && breaker.probeDue(nowMs) && mayProbe && !request.tried.includes(endpoint)) {
         found = endpoint;
-        breaker.probePicked(nowMs);
+        breaker.probePicked(request, nowMs);
       }
       nextMs = Math.min(nextMs, breaker.state.name === 'ejected' ? breaker.state.untilMs : Infinity);
     }
@@ -212,13 +241,17 @@ export class EndpointSet {
     return found;
   }
 
-  private judge(endpoint: Endpoint, outcome: Outcome, nowMs: number): void {
+  private judge(endpoint: Endpoint, startedMs: number, outcome: Outcome, nowMs: number): void {
     const { breaker } = endpoint;
-    if (breaker.state.name === 'probing') {
-      if (breaker.probeEnded(outcome, nowMs)) endpoint.warmUp(nowMs);
-      else if (outcome !== 'neutral') endpoint.totals.ejections++;
-      return this.rebuild();
-    }
+    if (!breaker.isProbe(startedMs)) return this.convict(endpoint, outcome, nowMs);
+    if (breaker.probeEnded(outcome, nowMs)) endpoint.warmUp(nowMs);
+    else if (outcome !== 'neutral') endpoint.totals.ejections++;
+    this.rebuild();
+  }
+
+  /** Ejects the endpoint if it has earned that and can be spared. */
+  private convict(endpoint: Endpoint, outcome: Outcome, nowMs: number): void {
+    const { breaker } = endpoint;
     if (outcome !== 'failure' && outcome !== 'timeout') return;
     const verdict = breaker.verdict(nowMs);
     if (verdict === undefined || !this.mayEject(endpoint)) return;

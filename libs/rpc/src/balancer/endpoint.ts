@@ -3,6 +3,7 @@ import { Breaker, type Outcome } from './breaker.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 import { LookBudget } from './look-budget.ts';
 import { FailureShare, PeakEwma } from './peak-ewma.ts';
+import type { PickContext } from './policy.ts';
 
 /** What naming says about an endpoint. */
 export interface EndpointInfo {
@@ -34,7 +35,9 @@ export class Endpoint {
   readonly breaker: Breaker;
   /** Whether there is a connection. */
   ready = false;
+  /** Attempts under way, open streams among them. */
   inFlight = 0;
+  streams = 0;
   /** Attempts that went there, what became of them, and of how many the caller never heard. */
   readonly totals = {
     attempts: 0,
@@ -90,7 +93,7 @@ export class Endpoint {
 
   /** Whether it should be given a call although it lost the draw: nobody is looking how it is, and a look is left. Takes the look. */
   takeLook(pick: number, nowMs: number): boolean {
-    if (this.inFlight > 0 || nowMs - this.lastPickMs < this.config.forcedPickMs * LOOK_PAUSE) return false;
+    if (this.load(false) > 0 || nowMs - this.lastPickMs < this.config.forcedPickMs * LOOK_PAUSE) return false;
     return this.looks.take(pick, nowMs);
   }
 
@@ -99,19 +102,38 @@ export class Endpoint {
   }
 
   started(nowMs: number): void {
-    if (this.inFlight === 0) this.silentSinceMs = nowMs;
+    if (this.load(false) === 0) this.silentSinceMs = nowMs;
     this.inFlight++;
     this.totals.attempts++;
   }
 
-  /** How long a call would wait here, in milliseconds, for comparison only. @param typicalMs taken while nothing was measured. */
-  cost(nowMs: number, typicalMs: number, relativeWeight: number): number {
+  /** What is under way there that a call, or a stream, would share the endpoint with: a call does not mind streams that are open. */
+  load(forStream: boolean): number {
+    return forStream ? this.inFlight : this.inFlight - this.streams;
+  }
+
+  /** How long a call would wait here, in milliseconds, for comparison only. */
+  cost(context: PickContext): number {
+    const { nowMs, typicalMs } = context;
     const measured = this.latency.measured ? this.latency.value(nowMs) : typicalMs;
     // Calls that wait count before they end: a peer that vanished gives no samples.
-    const silentMs = this.inFlight > 0 ? nowMs - this.silentSinceMs : 0;
-    const success = Math.max(1 - this.failureShare.value(nowMs), WORST_SUCCESS);
+    const silentMs = this.load(false) > 0 ? nowMs - this.silentSinceMs : 0;
     const latencyMs = Math.max(measured, silentMs) + FLOOR_MS;
-    return (latencyMs * (this.inFlight / relativeWeight + 1)) / (success * success);
+    return latencyMs * this.burden(context);
+  }
+
+  /** What is under way there in relation to its weight, and more for one that fails. */
+  burden({ nowMs, maxWeight, forStream, meanLoad }: PickContext): number {
+    const failing = this.failing(nowMs);
+    const success = Math.max(1 - failing, WORST_SUCCESS);
+    // Who refuses at once never has anything under way: taken to be as busy as the others.
+    const load = this.load(forStream) + failing * meanLoad;
+    return ((load * maxWeight) / this.weight(nowMs) + 1) / (success * success);
+  }
+
+  /** The recent share of failures and refusals, 0 to 1. */
+  failing(nowMs: number): number {
+    return this.failureShare.value(nowMs);
   }
 
   /** An attempt waited in vain: counted when that is noticed, for its end may be far away. */
@@ -142,13 +164,32 @@ export class Endpoint {
       this.totals.answers++;
       this.totals.latencyMs += elapsedMs;
     } else {
-      // Failing fast must not look like being fast.
-      this.latency.observeAtLeast(elapsedMs, nowMs);
+      // Failing fast must not look like being fast, least of all where nothing else was measured.
+      if (this.latency.measured) this.latency.observeAtLeast(elapsedMs, nowMs);
       if (outcome === 'overload') this.totals.overloads++;
       else this.totals.failures++;
     }
     this.failureShare.observe(outcome !== 'success', nowMs);
     this.breaker.record(outcome, nowMs);
+  }
+
+  streamStarted(): void {
+    this.inFlight++;
+    this.streams++;
+    this.totals.attempts++;
+  }
+
+  /** A stream ended, well or not. How long it took is nobody's latency. */
+  streamEnded(outcome: Outcome, nowMs: number): void {
+    this.inFlight--;
+    this.streams--;
+    if (outcome === 'neutral') return;
+    this.heard(nowMs);
+    this.breaker.record(outcome, nowMs);
+    if (outcome === 'answer') return;
+    if (outcome === 'overload') this.totals.overloads++;
+    else if (outcome !== 'success') this.totals.failures++;
+    this.failureShare.observe(outcome !== 'success', nowMs);
   }
 
   /** Something came from there, be it an error. */

@@ -9,6 +9,8 @@ export interface PickRequest {
   readonly tried: readonly Endpoint[];
   /** Whether the call may go elsewhere when this attempt fails: such attempts are the ones to test an endpoint with. */
   readonly expendable: boolean;
+  /** A stream counts as under way, and as no more than that: what calls wait for does not say how long it will last. */
+  readonly stream?: boolean;
 }
 
 /** What a policy may look at besides the endpoints. */
@@ -19,6 +21,10 @@ export interface PickContext {
   /** What calls of the service take at the moment, in milliseconds. */
   readonly typicalMs: number;
   readonly maxWeight: number;
+  /** It is a stream that looks for its place, among all that is under way; calls do not mind streams that are open. */
+  readonly forStream: boolean;
+  /** What is under way at an endpoint, on average. */
+  readonly meanLoad: number;
 }
 
 /** Chooses one of the endpoints. */

@@ -28,7 +28,7 @@ class PowerOfTwo implements Policy {
     const one = candidates[first] as Endpoint;
     const two = candidates[this.draw(candidates, context, first)] as Endpoint;
     const loser = this.cost(one, context) <= this.cost(two, context) * NOISE ? two : one;
-    if (loser.takeLook(context.pick, context.nowMs)) return loser;
+    if (!context.forStream && loser.takeLook(context.pick, context.nowMs)) return loser;
     return loser === one ? two : one;
   }
 
@@ -48,15 +48,8 @@ class PowerOfTwo implements Policy {
 
 /** Of two endpoints the one where a call should end sooner. */
 export const peakEwma: PolicyFactory = (_config, random) =>
-  new PowerOfTwo(
-    (endpoint, { nowMs, typicalMs, maxWeight }) =>
-      endpoint.cost(nowMs, typicalMs, endpoint.weight(nowMs) / maxWeight),
-    random,
-  );
+  new PowerOfTwo((endpoint, context) => endpoint.cost(context), random);
 
-/** Of two endpoints the one with fewer calls under way, in relation to their weights. */
+/** Of two endpoints the one with fewer calls under way, in relation to their weights and to how often they fail. */
 export const leastRequest: PolicyFactory = (_config, random) =>
-  new PowerOfTwo(
-    (endpoint, { nowMs, maxWeight }) => endpoint.inFlight / (endpoint.weight(nowMs) / maxWeight) + 1,
-    random,
-  );
+  new PowerOfTwo((endpoint, context) => endpoint.burden(context), random);

@@ -5,22 +5,28 @@ import type { PickContext, PickRequest, Policy, PolicyFactory } from './policy.t
 /** Points on the ring of an endpoint of average weight (Dubbo's number of virtual nodes). */
 const POINTS = 160;
 const MAX_POINTS_EACH = 1600;
+/** Failing no more often than this moves no key: a single failure never is more. */
+const FORGIVEN = 0.2;
 
 /**
  * Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam 2016): a key goes to the first endpoint clockwise that
- * is available and has less than `bound` times the average number of calls under way. When endpoints come or go, few keys move.
- * Calls without a key go by `fallback`.
+ * is available and has less than `bound` times the average number of calls under way, by weight. When endpoints come or go, few
+ * keys move; one that warms up gets its keys one after the other, each once.
+ * An endpoint that fails is passed over in proportion, so that a refusal is not all that its keys ever get; where all would be
+ * passed over, keys stay. Calls without a key go by `fallback`.
  */
 class RingHash implements Policy {
   readonly zonal = false;
   private readonly bound: number;
   private readonly fallback: Policy;
+  private readonly random: () => number;
   private hashes = new Uint32Array(0);
   private owners: Endpoint[] = [];
 
-  constructor(bound: number, fallback: Policy) {
+  constructor(bound: number, fallback: Policy, random: () => number) {
     this.bound = bound;
     this.fallback = fallback;
+    this.random = random;
   }
 
   update(all: readonly Endpoint[]): void {
@@ -43,20 +49,35 @@ class RingHash implements Policy {
   choose(candidates: readonly Endpoint[], request: PickRequest, context: PickContext): Endpoint {
     const { affinityKey } = request;
     if (affinityKey === undefined) return this.fallback.choose(candidates, request, context);
+    const { nowMs, forStream } = context;
     let inFlight = 1;
-    for (const endpoint of candidates) inFlight += endpoint.inFlight;
-    const limit = Math.ceil((this.bound * inFlight) / candidates.length);
-    let at = this.search(murmur2(Buffer.from(affinityKey)));
+    let shares = 0;
+    for (const endpoint of candidates) {
+      inFlight += endpoint.load(forStream);
+      shares += endpoint.weight(nowMs) * kept(endpoint, nowMs);
+    }
+    const room = (this.bound * inFlight) / shares;
+    // One draw for the whole walk: an endpoint has many points on the ring, and is passed over at all of them.
+    const drawn = this.random();
+    const hash = murmur2(Buffer.from(affinityKey));
+    const cold = scrambled(hash);
+    let at = this.search(hash);
     let first: Endpoint | undefined;
+    let spare: Endpoint | undefined;
     for (let steps = 0; steps < this.owners.length; steps++) {
       const endpoint = this.owners[at] as Endpoint;
       if (candidates.includes(endpoint)) {
-        if (endpoint.inFlight < limit) return endpoint;
         first ??= endpoint;
+        const share = kept(endpoint, nowMs);
+        const weight = endpoint.weight(nowMs);
+        if (endpoint.load(forStream) < room * weight * share) {
+          if (drawn < share && cold < weight / endpoint.info.weight) return endpoint;
+          spare ??= endpoint;
+        }
       }
       at = at + 1 === this.owners.length ? 0 : at + 1;
     }
-    return first ?? this.fallback.choose(candidates, request, context);
+    return spare ?? first ?? this.fallback.choose(candidates, request, context);
   }
 
   /** The first point at or after the hash. */
@@ -72,8 +93,21 @@ class RingHash implements Policy {
   }
 }
 
+/** A second hash, by MurmurHash3's finalizer, which tells nothing of the place on the ring; uniform in [0, 1). */
+function scrambled(hash: number): number {
+  let h = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
+}
+
+/** The share of its keys, and of the load that it may have, that an endpoint which fails is left with. */
+function kept(endpoint: Endpoint, nowMs: number): number {
+  const failing = endpoint.failing(nowMs);
+  return failing <= FORGIVEN ? 1 : (1 - failing) / (1 - FORGIVEN);
+}
+
 /** @see RingHash */
 export const ringHash =
   (fallback: PolicyFactory): PolicyFactory =>
   (config, random) =>
-    new RingHash(config.boundedLoad, fallback(config, random));
+    new RingHash(config.boundedLoad, fallback(config, random), random);

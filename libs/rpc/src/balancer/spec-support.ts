@@ -56,11 +56,11 @@ export class TestSet {
     return endpoint;
   }
 
-  /** An attempt at an endpoint, which takes no time. */
+  /** An attempt at an endpoint, which takes no time; the probe, if one was picked with {@link REQUEST}. */
   attempt(key: string, outcome: Outcome, times = 1): void {
     for (let i = 0; i < times; i++) {
       const endpoint = this.get(key);
-      this.set.ended(endpoint, this.set.started(endpoint), outcome);
+      this.set.ended(endpoint, this.set.started(endpoint, REQUEST), outcome);
     }
   }
 
