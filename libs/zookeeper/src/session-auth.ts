@@ -1,4 +1,4 @@
-import type { Credentials } from '@flashmesh/core';
+import { type Clock, type Credentials, within } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
 import type { Call } from './call.ts';
 import type { Connection } from './connection.ts';
@@ -12,6 +12,7 @@ export class SessionAuth {
   private readonly given: Credentials | undefined;
   private readonly sasl: Credentials | undefined;
   private readonly logger: Logger | undefined;
+  private readonly clock: Clock;
   /** What the caller added, beside what the session was given. */
   private readonly added: AuthEntry[] = [];
   private readonly refused = Promise.withResolvers<never>();
@@ -21,10 +22,12 @@ export class SessionAuth {
     auth: Credentials | undefined;
     sasl: Credentials | undefined;
     logger: Logger | undefined;
+    clock: Clock;
   }) {
     this.given = o.auth;
     this.sasl = o.sasl;
     this.logger = o.logger;
+    this.clock = o.clock;
     // Who does not wait for it need not hear of it.
     this.refused.promise.catch(() => undefined);
   }
@@ -42,12 +45,13 @@ export class SessionAuth {
   /**
    * Authenticates by SASL, before anything else is sent.
    *
-   * @throws ZooKeeperError `ZK_AUTH_FAILED`, `ZK_CONNECTION_LOSS`; the connection is of no use then.
+   * @throws ZooKeeperError `ZK_AUTH_FAILED`, `ZK_CONNECTION_LOSS`; FlashmeshError `deadline_exceeded`. The connection is of no use then.
    */
-  async prove(connection: Connection): Promise<void> {
+  async prove(connection: Connection, timeoutMs: number): Promise<void> {
     if (!this.sasl) return;
     try {
-      await authenticateBySasl(connection, this.sasl);
+      const exchange = authenticateBySasl(connection, this.sasl);
+      await within(exchange, timeoutMs, 'SASL', undefined, this.clock);
     } catch (error) {
       if (isZooKeeperError(error, 'ZK_AUTH_FAILED')) this.refused.reject(error);
       throw error;
