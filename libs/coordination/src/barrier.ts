@@ -1,5 +1,5 @@
 import { FlashmeshError } from '@flashmesh/core';
-import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
+import { isZooKeeperError, joinPath, type ZooKeeper, type ZooKeeperErrorCode } from '@flashmesh/zookeeper';
 import { type WaitOptions, withDeadline } from './deadline.ts';
 import { guaranteedDelete } from './guaranteed-delete.ts';
 import { untilChildren, untilGone, untilThere } from './wait-for.ts';
@@ -55,6 +55,9 @@ const READY = 'ready';
 /**
  * So many members begin together and end together: none passes `enter` before all have entered, none passes `leave` before all have
  * left. Every wait ends by looking, never by an event (Curator's let members through early on a spurious one, GH-1290).
+ *
+ * That all were in stays written until the last has left. Where none did, because all crashed, the next round at the same path would
+ * begin with the first who comes: where that may happen, give each round a path of its own.
  */
 export class DoubleBarrier {
   private readonly zk: ZooKeeper;
@@ -64,7 +67,7 @@ export class DoubleBarrier {
   private readonly mustExist: boolean;
 
   /**
-   * @param id of this member, another for each.
+   * @param id of this member, another for each: whoever comes with the id of somebody inside takes their place.
    * @param members how many there are, or who: more may enter, and none of those waits. `Infinity` leaves it to the others to say
    *   that all are in.
    */
@@ -125,7 +128,7 @@ export class DoubleBarrier {
 
   private async allIn(signal: AbortSignal | undefined): Promise<boolean> {
     try {
-      await this.placeOwn();
+      await this.placeOwn(signal);
       if (await this.zk.exists(this.ready, { signal })) return true;
       if (this.isFull(await this.zk.children(this.path, { signal }))) {
         await this.zk.create(this.ready, '').catch(unless('ZK_NODE_EXISTS'));
@@ -158,16 +161,28 @@ export class DoubleBarrier {
   }
 
   /** The own node dies with its session: it is looked after whenever something happens. */
-  private async placeOwn(): Promise<void> {
-    try {
-      await this.zk.create(this.own, '', { mode: 'ephemeral' });
-    } catch (error) {
-      if (isZooKeeperError(error, 'ZK_NO_NODE') && !this.mustExist) {
-        await this.zk.mkdirp(this.path);
-        return this.placeOwn();
+  private async placeOwn(signal: AbortSignal | undefined): Promise<void> {
+    for (;;) {
+      try {
+        await this.zk.create(this.own, '', { mode: 'ephemeral', signal });
+        return;
+      } catch (error) {
+        if (isZooKeeperError(error, 'ZK_NO_NODE') && !this.mustExist) {
+          await this.zk.mkdirp(this.path, { signal });
+        } else if (!isZooKeeperError(error, 'ZK_NODE_EXISTS')) throw error;
+        else if (await this.isOwn(signal)) return;
       }
-      if (!isZooKeeperError(error, 'ZK_NODE_EXISTS')) throw error;
     }
+  }
+
+  /** Whether the node is this session's. One of an earlier session is taken away: it would go later, and nobody would miss it. */
+  private async isOwn(signal: AbortSignal | undefined): Promise<boolean> {
+    const stat = await this.zk.exists(this.own, { signal });
+    if (stat?.ephemeralOwner === this.zk.sessionId) return true;
+    if (stat) {
+      await this.zk.delete(this.own, stat.version, { signal }).catch(unless('ZK_NO_NODE', 'ZK_BAD_VERSION'));
+    }
+    return false;
   }
 
   /** Nobody is in a barrier that was removed. */
@@ -195,8 +210,8 @@ function gone(path: string, cause: unknown): FlashmeshError {
   return new FlashmeshError('aborted', 'BARRIER_GONE', `${path} was removed`, { cause });
 }
 
-function unless(code: 'ZK_NO_NODE' | 'ZK_NODE_EXISTS' | 'ZK_CONNECTION_LOSS'): (error: unknown) => void {
+function unless(...codes: ZooKeeperErrorCode[]): (error: unknown) => void {
   return (error) => {
-    if (!isZooKeeperError(error, code)) throw error;
+    if (!isZooKeeperError(error, ...codes)) throw error;
   };
 }
