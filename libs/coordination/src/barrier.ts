@@ -1,7 +1,7 @@
 import { FlashmeshError } from '@flashmesh/core';
 import { isZooKeeperError, joinPath, type ZooKeeper, type ZooKeeperErrorCode } from '@flashmesh/zookeeper';
 import { type WaitOptions, withDeadline } from './deadline.ts';
-import { guaranteedDelete } from './guaranteed-delete.ts';
+import { guaranteedDelete, whileInReach } from './guaranteed-delete.ts';
 import { untilChildren, untilGone, untilThere } from './wait-for.ts';
 
 /** A barrier that somebody sets and somebody lifts; whoever comes meanwhile waits. */
@@ -32,10 +32,11 @@ export class Barrier {
       'BARRIER_TIMEOUT',
       `${this.path} was not lifted`,
       async (signal) => {
-        while (await this.zk.exists(this.path, { signal })) {
-          await untilGone(this.zk, this.path, signal).catch(unless('ZK_CONNECTION_LOSS'));
-          await this.zk.connected(signal);
-        }
+        await untilSo(this.zk, signal, async () => {
+          if (!(await this.zk.exists(this.path, { signal }))) return true;
+          await untilGone(this.zk, this.path, signal);
+          return false;
+        });
       },
     );
   }
@@ -48,6 +49,9 @@ export interface DoubleBarrierOptions {
    */
   readonly mustExist?: boolean;
 }
+
+/** The own nodes that each client is taking out, by their paths. */
+const departures = new WeakMap<ZooKeeper, Map<string, Promise<void>>>();
 
 /** The node that says that all are in. It is never counted as a member. */
 const READY = 'ready';
@@ -96,33 +100,31 @@ export class DoubleBarrier {
   /**
    * Resolves when all members have entered.
    *
-   * @throws FlashmeshError `deadline_exceeded` (`BARRIER_TIMEOUT`) or the reason of the signal: this member has left then;
-   *   `aborted` (`BARRIER_GONE`) with `mustExist`.
+   * @throws FlashmeshError `deadline_exceeded` (`BARRIER_TIMEOUT`) or the reason of the signal: this member has left then, or leaves as
+   *   soon as a server can be reached; `aborted` (`BARRIER_GONE`) with `mustExist`.
    */
   async enter(o: WaitOptions = {}): Promise<void> {
-    try {
-      await withDeadline(
-        this.zk.clock,
-        o,
-        'BARRIER_TIMEOUT',
-        `not all entered ${this.path}`,
-        async (signal) => {
-          while (!(await this.trying(signal, () => this.allIn(signal)))) await this.zk.connected(signal);
-        },
-      );
-    } catch (error) {
-      const leaving = guaranteedDelete(this.zk, this.own, this.zk.sessionId).catch(() => undefined);
-      // Whom a read-only server refuses need not wait for one that takes writes.
-      if (!isZooKeeperError(error, 'ZK_NOT_READ_ONLY')) await leaving;
-      throw error;
-    }
+    const what = `not all entered ${this.path}`;
+    await withDeadline(this.zk.clock, o, 'BARRIER_TIMEOUT', what, async (signal) => {
+      try {
+        // Or the node that is placed now would go in place of the one before.
+        await whileInReach(this.zk, this.departed(), signal);
+        await untilSo(this.zk, signal, () => this.allIn(signal));
+      } catch (error) {
+        // What led here matters more to the caller than a failure to clean up, which only a missing permission can cause.
+        const gone = this.depart().catch(() => undefined);
+        // Whom a read-only server refuses need not wait for one that takes writes.
+        if (!isZooKeeperError(error, 'ZK_NOT_READ_ONLY')) await whileInReach(this.zk, gone, signal);
+        throw error;
+      }
+    });
   }
 
   /** Resolves when all members have left. @throws as {@link DoubleBarrier.enter}. */
   leave(o: WaitOptions = {}): Promise<void> {
     return withDeadline(this.zk.clock, o, 'BARRIER_TIMEOUT', `not all left ${this.path}`, async (signal) => {
-      await guaranteedDelete(this.zk, this.own, this.zk.sessionId);
-      while (!(await this.trying(signal, () => this.allOut(signal)))) await this.zk.connected(signal);
+      await whileInReach(this.zk, this.depart(), signal);
+      await untilSo(this.zk, signal, () => this.allOut(signal));
     });
   }
 
@@ -131,7 +133,7 @@ export class DoubleBarrier {
       await this.placeOwn(signal);
       if (await this.zk.exists(this.ready, { signal })) return true;
       if (this.isFull(await this.zk.children(this.path, { signal }))) {
-        await this.zk.create(this.ready, '').catch(unless('ZK_NODE_EXISTS'));
+        await this.zk.create(this.ready, '', { signal }).catch(unless('ZK_NODE_EXISTS'));
         return true;
       }
       if (typeof this.members === 'number') await untilThere(this.zk, this.ready, signal);
@@ -153,7 +155,7 @@ export class DoubleBarrier {
   private async allOut(signal: AbortSignal | undefined): Promise<boolean> {
     const [someone] = (await this.inside(signal)).sort();
     if (someone === undefined) {
-      await this.zk.delete(this.ready).catch(unless('ZK_NO_NODE'));
+      await this.zk.delete(this.ready, undefined, { signal }).catch(unless('ZK_NO_NODE'));
       return true;
     }
     await untilGone(this.zk, joinPath(this.path, someone), signal);
@@ -194,15 +196,41 @@ export class DoubleBarrier {
     return names.filter((name) => name !== READY);
   }
 
-  /** What a lost connection interrupts is tried again. */
-  private async trying(signal: AbortSignal | undefined, look: () => Promise<boolean>): Promise<boolean> {
+  /** Takes the own node out, if there is one; joins in where that is under way. */
+  private depart(): Promise<void> {
+    const { zk, own } = this;
+    // Without a session there is no node, or one that goes with its session.
+    if (zk.sessionId === 0n) return Promise.resolve();
+    const all = departures.get(zk) ?? new Map<string, Promise<void>>();
+    departures.set(zk, all);
+    const gone = all.get(own) ?? guaranteedDelete(zk, own, zk.sessionId).finally(() => all.delete(own));
+    all.set(own, gone);
+    return gone;
+  }
+
+  /** Resolves when nobody takes the own node out any more. */
+  private async departed(): Promise<void> {
+    await departures
+      .get(this.zk)
+      ?.get(this.own)
+      ?.catch(() => undefined);
+  }
+}
+
+/** Looks until it is so. What a lost connection interrupts is tried again. */
+async function untilSo(
+  zk: ZooKeeper,
+  signal: AbortSignal | undefined,
+  look: () => Promise<boolean>,
+): Promise<void> {
+  for (;;) {
     try {
-      return await look();
+      if (await look()) return;
     } catch (error) {
       if (signal?.aborted || !isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED'))
         throw error;
-      return false;
     }
+    await zk.connected(signal);
   }
 }
 
