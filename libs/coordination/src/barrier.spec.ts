@@ -46,6 +46,19 @@ describe('Barrier, simulated ensemble', () => {
     };
     await sim.run(work(), LIMIT_MS);
   });
+
+  it('looks once when it has no time', async () => {
+    const work = async () => {
+      const zk = await connect('client');
+      const barrier = new Barrier(zk, PATH);
+      await barrier.wait({ timeoutMs: 0 });
+      await barrier.set();
+      expect(await codeOf(barrier.wait({ timeoutMs: 0 }))).toBe('BARRIER_TIMEOUT');
+      expect(zk.watchCount).toBe(0);
+      await zk.close();
+    };
+    await sim.run(work(), LIMIT_MS);
+  });
 });
 
 describe('DoubleBarrier, simulated ensemble', () => {
@@ -108,6 +121,26 @@ describe('DoubleBarrier, simulated ensemble', () => {
       back();
       await holdsInTime(sim, 'it has left', () => !sim.ensemble.tree.get(`${PATH}/a`), SESSION_MS);
       await zk.close();
+    };
+    await sim.run(work(), LIMIT_MS);
+  });
+
+  it.each([2, ['a', 'b']])('tries once when it has no time, for %j', async (members) => {
+    const work = async () => {
+      const [a, b] = await Promise.all([connect('a'), connect('b')]);
+      const [first, second] = [
+        new DoubleBarrier(a, PATH, 'a', members),
+        new DoubleBarrier(b, PATH, 'b', members),
+      ];
+      expect(await codeOf(first.enter({ timeoutMs: 0 }))).toBe('BARRIER_TIMEOUT');
+      sim.check(!sim.ensemble.tree.get(`${PATH}/a`), 'it did not leave');
+      const entering = first.enter();
+      await sleep(500, undefined, sim.clock);
+      await second.enter({ timeoutMs: 0 });
+      await entering;
+      expect(await codeOf(first.leave({ timeoutMs: 0 }))).toBe('BARRIER_TIMEOUT');
+      await second.leave({ timeoutMs: 0 });
+      await Promise.all([a.close(), b.close()]);
     };
     await sim.run(work(), LIMIT_MS);
   });

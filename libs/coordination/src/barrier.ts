@@ -1,8 +1,17 @@
 import { FlashmeshError } from '@flashmesh/core';
 import { isZooKeeperError, joinPath, type ZooKeeper, type ZooKeeperErrorCode } from '@flashmesh/zookeeper';
-import { type WaitOptions, withDeadline } from './deadline.ts';
+import { tooLate, type WaitOptions, withDeadline } from './deadline.ts';
 import { guaranteedDelete, whileInReach } from './guaranteed-delete.ts';
 import { untilChildren, untilGone, untilThere } from './wait-for.ts';
+
+const TIMEOUT = 'BARRIER_TIMEOUT';
+
+/** How a recipe was told to wait. */
+interface Waiting {
+  readonly signal: AbortSignal | undefined;
+  /** Or look once. */
+  readonly wait: boolean;
+}
 
 /** A barrier that somebody sets and somebody lifts; whoever comes meanwhile waits. */
 export class Barrier {
@@ -25,19 +34,14 @@ export class Barrier {
   }
 
   /** Resolves while it is not set. @throws FlashmeshError `deadline_exceeded` (`BARRIER_TIMEOUT`); the reason of the signal. */
-  wait(o: WaitOptions = {}): Promise<void> {
-    return withDeadline(
-      this.zk.clock,
-      o,
-      'BARRIER_TIMEOUT',
-      `${this.path} was not lifted`,
-      async (signal) => {
-        await untilSo(this.zk, signal, async () => {
-          if (!(await this.zk.exists(this.path, { signal }))) return true;
-          await untilGone(this.zk, this.path, signal);
-          return false;
-        });
-      },
+  async wait(o: WaitOptions = {}): Promise<void> {
+    const what = `${this.path} was not lifted`;
+    await withDeadline(this.zk.clock, o, TIMEOUT, what, (signal, wait) =>
+      untilSo(this.zk, { signal, wait }, async () => {
+        if (!(await this.zk.exists(this.path, { signal }))) return true;
+        if (wait) await untilGone(this.zk, this.path, signal);
+        return false;
+      }),
     );
   }
 }
@@ -105,11 +109,13 @@ export class DoubleBarrier {
    */
   async enter(o: WaitOptions = {}): Promise<void> {
     const what = `not all entered ${this.path}`;
-    await withDeadline(this.zk.clock, o, 'BARRIER_TIMEOUT', what, async (signal) => {
+    await withDeadline(this.zk.clock, o, TIMEOUT, what, async (signal, wait) => {
       try {
         // Or the node that is placed now would go in place of the one before.
         await whileInReach(this.zk, this.departed(), signal);
-        await untilSo(this.zk, signal, () => this.allIn(signal));
+        const waiting = { signal, wait };
+        if (await untilSo(this.zk, waiting, () => this.allIn(waiting))) return true;
+        throw tooLate(TIMEOUT, what, 0);
       } catch (error) {
         // What led here matters more to the caller than a failure to clean up, which only a missing permission can cause.
         const gone = this.depart().catch(() => undefined);
@@ -121,14 +127,15 @@ export class DoubleBarrier {
   }
 
   /** Resolves when all members have left. @throws as {@link DoubleBarrier.enter}. */
-  leave(o: WaitOptions = {}): Promise<void> {
-    return withDeadline(this.zk.clock, o, 'BARRIER_TIMEOUT', `not all left ${this.path}`, async (signal) => {
+  async leave(o: WaitOptions = {}): Promise<void> {
+    const what = `not all left ${this.path}`;
+    await withDeadline(this.zk.clock, o, TIMEOUT, what, async (signal, wait) => {
       await whileInReach(this.zk, this.depart(), signal);
-      await untilSo(this.zk, signal, () => this.allOut(signal));
+      return untilSo(this.zk, { signal, wait }, () => this.allOut({ signal, wait }));
     });
   }
 
-  private async allIn(signal: AbortSignal | undefined): Promise<boolean> {
+  private async allIn({ signal, wait }: Waiting): Promise<boolean> {
     try {
       await this.placeOwn(signal);
       if (await this.zk.exists(this.ready, { signal })) return true;
@@ -136,6 +143,7 @@ export class DoubleBarrier {
         await this.zk.create(this.ready, '', { signal }).catch(unless('ZK_NODE_EXISTS'));
         return true;
       }
+      if (!wait) return false;
       if (typeof this.members === 'number') await untilThere(this.zk, this.ready, signal);
       else await untilChildren(this.zk, this.path, (names) => this.isFull(names), signal);
     } catch (error) {
@@ -152,13 +160,13 @@ export class DoubleBarrier {
     return this.members.every((member) => names.includes(member));
   }
 
-  private async allOut(signal: AbortSignal | undefined): Promise<boolean> {
+  private async allOut({ signal, wait }: Waiting): Promise<boolean> {
     const [someone] = (await this.inside(signal)).sort();
     if (someone === undefined) {
       await this.zk.delete(this.ready, undefined, { signal }).catch(unless('ZK_NO_NODE'));
       return true;
     }
-    await untilGone(this.zk, joinPath(this.path, someone), signal);
+    if (wait) await untilGone(this.zk, joinPath(this.path, someone), signal);
     return false;
   }
 
@@ -217,15 +225,16 @@ export class DoubleBarrier {
   }
 }
 
-/** Looks until it is so. What a lost connection interrupts is tried again. */
+/** Looks until it is so, or once: `undefined` when it was not. What a lost connection interrupts is tried again. */
 async function untilSo(
   zk: ZooKeeper,
-  signal: AbortSignal | undefined,
+  { signal, wait }: Waiting,
   look: () => Promise<boolean>,
-): Promise<void> {
+): Promise<true | undefined> {
   for (;;) {
     try {
-      if (await look()) return;
+      if (await look()) return true;
+      if (!wait) return undefined;
     } catch (error) {
       if (signal?.aborted || !isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED'))
         throw error;

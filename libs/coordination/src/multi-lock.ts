@@ -36,8 +36,11 @@ export class MultiLock {
       for (const holding of holdings.splice(0).toReversed()) await holding.release();
     };
     try {
-      await withDeadline(systemClock, o, 'LOCK_TIMEOUT', 'not all locks were free', async (signal) => {
-        for (const lock of this.locks) holdings.push(await lock.acquire({ signal }));
+      await withDeadline(systemClock, o, 'LOCK_TIMEOUT', 'not all locks were free', async (signal, wait) => {
+        for (const lock of this.locks) {
+          holdings.push(await lock.acquire({ signal, timeoutMs: wait ? undefined : 0 }));
+        }
+        return true;
       });
     } catch (error) {
       await release();

@@ -5,14 +5,31 @@ import { away, codeOf, LIMIT_MS, SESSION_MS } from './testing/simulation/away.ts
 
 const PATH = '/semaphore';
 
+let sim: Simulation;
+
+beforeEach(() => {
+  sim = new Simulation({ seed: 1, sessionTimeoutMs: SESSION_MS });
+});
+
+describe('Semaphore, simulated ensemble', () => {
+  it('gives several leases, or none, when it has one try', async () => {
+    const work = async () => {
+      const { zk } = await sim.connect('client');
+      const semaphore = new Semaphore(zk, PATH, 3);
+      const [lease] = await semaphore.acquireMany(2, { timeoutMs: 0 });
+      expect(await codeOf(semaphore.acquireMany(2, { timeoutMs: 0 }))).toBe('LEASE_TIMEOUT');
+      expect(await semaphore.participants()).toHaveLength(2);
+      await lease?.release();
+      await semaphore.acquireMany(2, { timeoutMs: 0 });
+      await zk.close();
+    };
+    await sim.run(work(), LIMIT_MS);
+  });
+});
+
 describe('Semaphore, simulated ensemble, while ZooKeeper is away', () => {
-  let sim: Simulation;
   const leases = () => sim.ensemble.tree.get(`${PATH}/leases`)?.children.size ?? 0;
   const doors = () => sim.ensemble.tree.get(`${PATH}/locks`)?.children.size ?? 0;
-
-  beforeEach(() => {
-    sim = new Simulation({ seed: 1, sessionTimeoutMs: SESSION_MS });
-  });
 
   it.each([
     { count: 1, maxLeases: 1 },

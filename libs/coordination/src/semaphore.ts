@@ -1,6 +1,6 @@
 import { FlashmeshError, requirePositiveInteger, throwIfAborted } from '@flashmesh/core';
 import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
-import { tooLate, type WaitOptions, withDeadline } from './deadline.ts';
+import { type WaitOptions, withDeadline } from './deadline.ts';
 import { hold, type Holding } from './holding.ts';
 import { Lock, participantsOf } from './lock.ts';
 import { whileInReach } from './guaranteed-delete.ts';
@@ -35,25 +35,20 @@ export class Semaphore {
    * @throws FlashmeshError `deadline_exceeded` (`LEASE_TIMEOUT`), or the reason of the signal: no lease stays behind then, or none as
    *   soon as a server can be reached.
    */
-  async acquire(o: WaitOptions = {}): Promise<Holding> {
+  acquire(o: WaitOptions = {}): Promise<Holding> {
     const what = `no lease of ${this.leases} was free`;
-    if (o.timeoutMs !== 0) {
-      return withDeadline(this.zk.clock, o, 'LEASE_TIMEOUT', what, (signal) =>
-        this.take(signal, true),
-      ) as Promise<Holding>;
-    }
-    const lease = await this.take(o.signal, false);
-    if (!lease) throw tooLate('LEASE_TIMEOUT', what, 0);
-    return lease;
+    return withDeadline(this.zk.clock, o, 'LEASE_TIMEOUT', what, (signal, wait) => this.take(signal, wait));
   }
 
   /** All of so many leases, or none. @throws as {@link Semaphore.acquire}. */
-  async acquireMany(count: number, o: WaitOptions = {}): Promise<Holding[]> {
+  acquireMany(count: number, o: WaitOptions = {}): Promise<Holding[]> {
     const what = `${count} leases of ${this.leases} were not free`;
-    return withDeadline(this.zk.clock, o, 'LEASE_TIMEOUT', what, async (signal) => {
+    return withDeadline(this.zk.clock, o, 'LEASE_TIMEOUT', what, async (signal, wait) => {
       const taken: Holding[] = [];
       try {
-        while (taken.length < count) taken.push(await this.acquire({ signal }));
+        while (taken.length < count) {
+          taken.push(await this.acquire({ signal, timeoutMs: wait ? undefined : 0 }));
+        }
         return taken;
       } catch (error) {
         await whileInReach(this.zk, Promise.all(taken.map((lease) => lease.release())), signal);
