@@ -1,6 +1,7 @@
 import { sleep } from '@flashmesh/core';
 import { holdsInTime, Simulation } from '@flashmesh/zookeeper/testing';
 import { Semaphore } from './semaphore.ts';
+import { inSequence } from './sequence.ts';
 import { away, codeOf, LIMIT_MS, SESSION_MS } from './testing/simulation/away.ts';
 
 const PATH = '/semaphore';
@@ -22,6 +23,26 @@ describe('Semaphore, simulated ensemble', () => {
       await lease?.release();
       await semaphore.acquireMany(2, { timeoutMs: 0 });
       await zk.close();
+    };
+    await sim.run(work(), LIMIT_MS);
+  });
+
+  it('gives no lease that was lost while another was waited for', async () => {
+    const work = async () => {
+      const [{ zk }, { zk: other }] = await Promise.all([sim.connect('client'), sim.connect('other')]);
+      const blocking = await new Semaphore(other, PATH, 2).acquire();
+      const asking = new Semaphore(zk, PATH, 2).acquireMany(2);
+      const path = `${PATH}/leases`;
+      const ofClient = async () =>
+        (await other.children(path)).filter((name) => !blocking.path.endsWith(name));
+      await holdsInTime(sim, 'it waits for its second', async () => (await ofClient()).length === 2, 1000);
+      const [first] = inSequence(await ofClient());
+      await other.delete(`${path}/${first}`);
+      await blocking.release();
+      const both = await asking;
+      expect(both.map((lease) => lease.isHeld())).toEqual([true, true]);
+      expect(await other.children(path)).toHaveLength(2);
+      await Promise.all([zk.close(), other.close()]);
     };
     await sim.run(work(), LIMIT_MS);
   });

@@ -46,10 +46,16 @@ export class Semaphore {
     return withDeadline(this.zk.clock, o, 'LEASE_TIMEOUT', what, async (signal, wait) => {
       const taken: Holding[] = [];
       try {
-        while (taken.length < count) {
-          taken.push(await this.acquire({ signal, timeoutMs: wait ? undefined : 0 }));
+        for (;;) {
+          while (taken.length < count) {
+            taken.push(await this.acquire({ signal, timeoutMs: wait ? undefined : 0 }));
+          }
+          // One may have been lost while another was waited for.
+          const lost = taken.filter((lease) => !lease.isHeld());
+          if (lost.length === 0) return taken;
+          for (const lease of lost) taken.splice(taken.indexOf(lease), 1);
+          await whileInReach(this.zk, Promise.all(lost.map((lease) => lease.release())), signal);
         }
-        return taken;
       } catch (error) {
         await whileInReach(this.zk, Promise.all(taken.map((lease) => lease.release())), signal);
         throw error;
