@@ -18,7 +18,8 @@ export class Semaphore {
   private readonly maxLeases: () => number;
 
   /**
-   * @param maxLeases the same for all clients, or where the number is to be read each time, e.g. a {@link SharedValue}'s.
+   * @param maxLeases the same for all clients, or where the number is to be read each time, e.g. a {@link SharedValue}'s. Raising it
+   *   wakes nobody: who waits sees it when the next lease comes back.
    * @throws RangeError when the number is not a positive integer.
    */
   constructor(zk: ZooKeeper, path: string, maxLeases: number | (() => number)) {
