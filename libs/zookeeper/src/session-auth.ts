@@ -66,28 +66,35 @@ export class SessionAuth {
   }
 
   /** Adds credentials to this and every later connection. @throws ZooKeeperError `ZK_AUTH_FAILED`. */
-  async add(entry: AuthEntry, connection: Connection | undefined): Promise<void> {
+  async add(entry: AuthEntry, connection: Connection | undefined, signal?: AbortSignal): Promise<void> {
     this.added.push(entry);
     if (!connection) return;
     try {
-      await this.send(connection, entry);
+      await this.send(connection, entry, signal);
     } catch (error) {
       // On a lost connection the next one sends it again.
-      if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS')) throw error;
+      if (isZooKeeperError(error, 'ZK_CONNECTION_LOSS')) return;
+      this.drop(entry);
+      throw error;
     }
   }
 
-  private async send(connection: Connection, entry: AuthEntry): Promise<void> {
+  private drop(entry: AuthEntry): void {
+    const at = this.added.indexOf(entry);
+    if (at >= 0) this.added.splice(at, 1);
+  }
+
+  private async send(connection: Connection, entry: AuthEntry, signal?: AbortSignal): Promise<void> {
     const call = authCall(entry);
     connection.sendNow(call as Call, Xid.auth);
+    if (signal) call.abortWith(signal);
     try {
       await call.promise;
     } catch (error) {
       if (isZooKeeperError(error, 'ZK_AUTH_FAILED')) {
         // The server is about to drop the connection. Be first, so that nothing is sent in vain. What was added is not offered
         // again; without what the session was given nothing may be sent, so that is tried until it is accepted.
-        const at = this.added.indexOf(entry);
-        if (at >= 0) this.added.splice(at, 1);
+        this.drop(entry);
         connection.close('the credentials were refused');
       }
       throw error;

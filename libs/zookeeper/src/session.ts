@@ -157,10 +157,10 @@ export class Session {
   }
 
   /** Adds credentials to this and every later connection. @throws ZooKeeperError `ZK_AUTH_FAILED`. */
-  async addAuth(scheme: string, auth: Buffer): Promise<void> {
+  async addAuth(scheme: string, auth: Buffer, signal?: AbortSignal): Promise<void> {
     const refusal = this.refusal();
     if (refusal) throw refusal;
-    await this.auth.add({ scheme, auth }, this.connection);
+    await this.auth.add({ scheme, auth }, this.connection, signal);
   }
 
   /** Ends the session at the server, when there is a connection, and the client. */
