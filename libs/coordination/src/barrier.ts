@@ -1,8 +1,17 @@
 import { FlashmeshError } from '@flashmesh/core';
-import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
-import { type WaitOptions, withDeadline } from './deadline.ts';
-import { guaranteedDelete } from './guaranteed-delete.ts';
+import { isZooKeeperError, joinPath, type ZooKeeper, type ZooKeeperErrorCode } from '@flashmesh/zookeeper';
+import { tooLate, type WaitOptions, withDeadline } from './deadline.ts';
+import { guaranteedDelete, whileInReach } from './guaranteed-delete.ts';
 import { untilChildren, untilGone, untilThere } from './wait-for.ts';
+
+const TIMEOUT = 'BARRIER_TIMEOUT';
+
+/** How a recipe was told to wait. */
+interface Waiting {
+  readonly signal: AbortSignal | undefined;
+  /** Or look once. */
+  readonly wait: boolean;
+}
 
 /** A barrier that somebody sets and somebody lifts; whoever comes meanwhile waits. */
 export class Barrier {
@@ -25,18 +34,14 @@ export class Barrier {
   }
 
   /** Resolves while it is not set. @throws FlashmeshError `deadline_exceeded` (`BARRIER_TIMEOUT`); the reason of the signal. */
-  wait(o: WaitOptions = {}): Promise<void> {
-    return withDeadline(
-      this.zk.clock,
-      o,
-      'BARRIER_TIMEOUT',
-      `${this.path} was not lifted`,
-      async (signal) => {
-        while (await this.zk.exists(this.path, { signal })) {
-          await untilGone(this.zk, this.path, signal).catch(unless('ZK_CONNECTION_LOSS'));
-          await this.zk.connected(signal);
-        }
-      },
+  async wait(o: WaitOptions = {}): Promise<void> {
+    const what = `${this.path} was not lifted`;
+    await withDeadline(this.zk.clock, o, TIMEOUT, what, (signal, wait) =>
+      untilSo(this.zk, { signal, wait }, async () => {
+        if (!(await this.zk.exists(this.path, { signal }))) return true;
+        if (wait) await untilGone(this.zk, this.path, signal);
+        return false;
+      }),
     );
   }
 }
@@ -49,12 +54,18 @@ export interface DoubleBarrierOptions {
   readonly mustExist?: boolean;
 }
 
+/** The own nodes that each client is taking out, by their paths. */
+const departures = new WeakMap<ZooKeeper, Map<string, Promise<void>>>();
+
 /** The node that says that all are in. It is never counted as a member. */
 const READY = 'ready';
 
 /**
  * So many members begin together and end together: none passes `enter` before all have entered, none passes `leave` before all have
  * left. Every wait ends by looking, never by an event (Curator's let members through early on a spurious one, GH-1290).
+ *
+ * That all were in stays written until the last has left. Where none did, because all crashed, the next round at the same path would
+ * begin with the first who comes: where that may happen, give each round a path of its own.
  */
 export class DoubleBarrier {
   private readonly zk: ZooKeeper;
@@ -64,7 +75,7 @@ export class DoubleBarrier {
   private readonly mustExist: boolean;
 
   /**
-   * @param id of this member, another for each.
+   * @param id of this member, another for each: whoever comes with the id of somebody inside takes their place.
    * @param members how many there are, or who: more may enter, and none of those waits. `Infinity` leaves it to the others to say
    *   that all are in.
    */
@@ -93,44 +104,46 @@ export class DoubleBarrier {
   /**
    * Resolves when all members have entered.
    *
-   * @throws FlashmeshError `deadline_exceeded` (`BARRIER_TIMEOUT`) or the reason of the signal: this member has left then;
-   *   `aborted` (`BARRIER_GONE`) with `mustExist`.
+   * @throws FlashmeshError `deadline_exceeded` (`BARRIER_TIMEOUT`) or the reason of the signal: this member has left then, or leaves as
+   *   soon as a server can be reached; `aborted` (`BARRIER_GONE`) with `mustExist`.
    */
   async enter(o: WaitOptions = {}): Promise<void> {
-    try {
-      await withDeadline(
-        this.zk.clock,
-        o,
-        'BARRIER_TIMEOUT',
-        `not all entered ${this.path}`,
-        async (signal) => {
-          while (!(await this.trying(signal, () => this.allIn(signal)))) await this.zk.connected(signal);
-        },
-      );
-    } catch (error) {
-      const leaving = guaranteedDelete(this.zk, this.own, this.zk.sessionId).catch(() => undefined);
-      // Whom a read-only server refuses need not wait for one that takes writes.
-      if (!isZooKeeperError(error, 'ZK_NOT_READ_ONLY')) await leaving;
-      throw error;
-    }
-  }
-
-  /** Resolves when all members have left. @throws as {@link DoubleBarrier.enter}. */
-  leave(o: WaitOptions = {}): Promise<void> {
-    return withDeadline(this.zk.clock, o, 'BARRIER_TIMEOUT', `not all left ${this.path}`, async (signal) => {
-      await guaranteedDelete(this.zk, this.own, this.zk.sessionId);
-      while (!(await this.trying(signal, () => this.allOut(signal)))) await this.zk.connected(signal);
+    const what = `not all entered ${this.path}`;
+    await withDeadline(this.zk.clock, o, TIMEOUT, what, async (signal, wait) => {
+      try {
+        // Or the node that is placed now would go in place of the one before.
+        await whileInReach(this.zk, this.departed(), signal);
+        const waiting = { signal, wait };
+        if (await untilSo(this.zk, waiting, () => this.allIn(waiting))) return true;
+        throw tooLate(TIMEOUT, what, 0);
+      } catch (error) {
+        // What led here matters more to the caller than a failure to clean up, which only a missing permission can cause.
+        const gone = this.depart().catch(() => undefined);
+        // Whom a read-only server refuses need not wait for one that takes writes.
+        if (!isZooKeeperError(error, 'ZK_NOT_READ_ONLY')) await whileInReach(this.zk, gone, signal);
+        throw error;
+      }
     });
   }
 
-  private async allIn(signal: AbortSignal | undefined): Promise<boolean> {
+  /** Resolves when all members have left. @throws as {@link DoubleBarrier.enter}. */
+  async leave(o: WaitOptions = {}): Promise<void> {
+    const what = `not all left ${this.path}`;
+    await withDeadline(this.zk.clock, o, TIMEOUT, what, async (signal, wait) => {
+      await whileInReach(this.zk, this.depart(), signal);
+      return untilSo(this.zk, { signal, wait }, () => this.allOut({ signal, wait }));
+    });
+  }
+
+  private async allIn({ signal, wait }: Waiting): Promise<boolean> {
     try {
-      await this.placeOwn();
+      await this.placeOwn(signal);
       if (await this.zk.exists(this.ready, { signal })) return true;
       if (this.isFull(await this.zk.children(this.path, { signal }))) {
-        await this.zk.create(this.ready, '').catch(unless('ZK_NODE_EXISTS'));
+        await this.zk.create(this.ready, '', { signal }).catch(unless('ZK_NODE_EXISTS'));
         return true;
       }
+      if (!wait) return false;
       if (typeof this.members === 'number') await untilThere(this.zk, this.ready, signal);
       else await untilChildren(this.zk, this.path, (names) => this.isFull(names), signal);
     } catch (error) {
@@ -147,27 +160,39 @@ export class DoubleBarrier {
     return this.members.every((member) => names.includes(member));
   }
 
-  private async allOut(signal: AbortSignal | undefined): Promise<boolean> {
+  private async allOut({ signal, wait }: Waiting): Promise<boolean> {
     const [someone] = (await this.inside(signal)).sort();
     if (someone === undefined) {
-      await this.zk.delete(this.ready).catch(unless('ZK_NO_NODE'));
+      await this.zk.delete(this.ready, undefined, { signal }).catch(unless('ZK_NO_NODE'));
       return true;
     }
-    await untilGone(this.zk, joinPath(this.path, someone), signal);
+    if (wait) await untilGone(this.zk, joinPath(this.path, someone), signal);
     return false;
   }
 
   /** The own node dies with its session: it is looked after whenever something happens. */
-  private async placeOwn(): Promise<void> {
-    try {
-      await this.zk.create(this.own, '', { mode: 'ephemeral' });
-    } catch (error) {
-      if (isZooKeeperError(error, 'ZK_NO_NODE') && !this.mustExist) {
-        await this.zk.mkdirp(this.path);
-        return this.placeOwn();
+  private async placeOwn(signal: AbortSignal | undefined): Promise<void> {
+    for (;;) {
+      try {
+        await this.zk.create(this.own, '', { mode: 'ephemeral', signal });
+        return;
+      } catch (error) {
+        if (isZooKeeperError(error, 'ZK_NO_NODE') && !this.mustExist) {
+          await this.zk.mkdirp(this.path, { signal });
+        } else if (!isZooKeeperError(error, 'ZK_NODE_EXISTS')) throw error;
+        else if (await this.isOwn(signal)) return;
       }
-      if (!isZooKeeperError(error, 'ZK_NODE_EXISTS')) throw error;
     }
+  }
+
+  /** Whether the node is this session's. One of an earlier session is taken away: it would go later, and nobody would miss it. */
+  private async isOwn(signal: AbortSignal | undefined): Promise<boolean> {
+    const stat = await this.zk.exists(this.own, { signal });
+    if (stat?.ephemeralOwner === this.zk.sessionId) return true;
+    if (stat) {
+      await this.zk.delete(this.own, stat.version, { signal }).catch(unless('ZK_NO_NODE', 'ZK_BAD_VERSION'));
+    }
+    return false;
   }
 
   /** Nobody is in a barrier that was removed. */
@@ -179,15 +204,42 @@ export class DoubleBarrier {
     return names.filter((name) => name !== READY);
   }
 
-  /** What a lost connection interrupts is tried again. */
-  private async trying(signal: AbortSignal | undefined, look: () => Promise<boolean>): Promise<boolean> {
+  /** Takes the own node out, if there is one; joins in where that is under way. */
+  private depart(): Promise<void> {
+    const { zk, own } = this;
+    // Without a session there is no node, or one that goes with its session.
+    if (zk.sessionId === 0n) return Promise.resolve();
+    const all = departures.get(zk) ?? new Map<string, Promise<void>>();
+    departures.set(zk, all);
+    const gone = all.get(own) ?? guaranteedDelete(zk, own, zk.sessionId).finally(() => all.delete(own));
+    all.set(own, gone);
+    return gone;
+  }
+
+  /** Resolves when nobody takes the own node out any more. */
+  private async departed(): Promise<void> {
+    await departures
+      .get(this.zk)
+      ?.get(this.own)
+      ?.catch(() => undefined);
+  }
+}
+
+/** Looks until it is so, or once: `undefined` when it was not. What a lost connection interrupts is tried again. */
+async function untilSo(
+  zk: ZooKeeper,
+  { signal, wait }: Waiting,
+  look: () => Promise<boolean>,
+): Promise<true | undefined> {
+  for (;;) {
     try {
-      return await look();
+      if (await look()) return true;
+      if (!wait) return undefined;
     } catch (error) {
       if (signal?.aborted || !isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED'))
         throw error;
-      return false;
     }
+    await zk.connected(signal);
   }
 }
 
@@ -195,8 +247,8 @@ function gone(path: string, cause: unknown): FlashmeshError {
   return new FlashmeshError('aborted', 'BARRIER_GONE', `${path} was removed`, { cause });
 }
 
-function unless(code: 'ZK_NO_NODE' | 'ZK_NODE_EXISTS' | 'ZK_CONNECTION_LOSS'): (error: unknown) => void {
+function unless(...codes: ZooKeeperErrorCode[]): (error: unknown) => void {
   return (error) => {
-    if (!isZooKeeperError(error, code)) throw error;
+    if (!isZooKeeperError(error, ...codes)) throw error;
   };
 }

@@ -18,7 +18,8 @@ export interface FencingToken {
 /** Holds the ensemble's id; made once by whoever asks first. Below the node that is the shop's own where the root is nobody's. */
 const PARENT_PATH = '/flashmesh';
 const ENSEMBLE_PATH = `${PARENT_PATH}/ensemble`;
-const known = new WeakMap<ZooKeeper, Promise<string>>();
+/** What each client's session was told: an ensemble that was set up anew has none of the sessions of before. */
+const known = new WeakMap<ZooKeeper, { readonly session: bigint; readonly id: Promise<string> }>();
 
 /**
  * Whether `token` is older than `seen`, so that what it was sent with is to be refused.
@@ -36,11 +37,17 @@ export function isStale(token: FencingToken, seen: FencingToken): boolean {
 
 /** The id of the ensemble that the client talks to: a UUID that lives and dies with its data. */
 export function ensembleOf(zk: ZooKeeper): Promise<string> {
-  const asked = known.get(zk) ?? readOrMake(zk);
-  known.set(zk, asked);
+  const session = zk.sessionId;
+  const before = known.get(zk);
+  if (before?.session === session) return before.id;
+  const asked = { session, id: readOrMake(zk) };
+  // Between two sessions it is not known which of them will be told.
+  if (session !== 0n) known.set(zk, asked);
   // What failed is asked again.
-  asked.catch(() => known.delete(zk));
-  return asked;
+  asked.id.catch(() => {
+    if (known.get(zk) === asked) known.delete(zk);
+  });
+  return asked.id;
 }
 
 async function readOrMake(zk: ZooKeeper): Promise<string> {

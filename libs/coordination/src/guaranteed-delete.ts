@@ -8,13 +8,40 @@ const RETRY_MS = 100;
  * would block everybody who waits for it. Resolves when the node is gone, or when its session is, which takes the node along.
  */
 export async function guaranteedDelete(zk: ZooKeeper, path: string, owner: bigint): Promise<void> {
-  while (zk.sessionId === owner && zk.state.name !== 'closed') {
+  const isThere = () => zk.sessionId === owner && zk.state.name !== 'closed';
+  while (isThere()) {
     try {
       return await zk.delete(path);
     } catch (error) {
       if (isZooKeeperError(error, 'ZK_NO_NODE', 'ZK_SESSION_EXPIRED', 'ZK_CLOSED')) return;
       if (!isZooKeeperError(error) || error.kind !== 'unavailable') throw error;
-      await sleep(RETRY_MS, undefined, zk.clock);
+      if (isThere()) await sleep(RETRY_MS, undefined, zk.clock);
     }
+  }
+}
+
+/**
+ * @internal Waits for a clean-up such as {@link guaranteedDelete}. Who has given up, or does so meanwhile, does not wait for a server that
+ * may be out of reach, or takes no writes: it goes on by itself then.
+ */
+export async function whileInReach(
+  zk: ZooKeeper,
+  cleaning: Promise<unknown>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const left = Promise.withResolvers<void>();
+  const look = () => {
+    const { state } = zk;
+    const inReach = state.name === 'connected' && !state.readOnly;
+    if (signal?.aborted && !inReach) left.resolve();
+  };
+  const stop = zk.onState(look);
+  signal?.addEventListener('abort', look, { once: true });
+  look();
+  try {
+    await Promise.race([cleaning, left.promise]);
+  } finally {
+    stop();
+    signal?.removeEventListener('abort', look);
   }
 }

@@ -1,10 +1,10 @@
-import { FlashmeshError, requirePositiveInteger } from '@flashmesh/core';
+import { FlashmeshError, requirePositiveInteger, throwIfAborted } from '@flashmesh/core';
 import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
-import { tooLate, type WaitOptions, withDeadline } from './deadline.ts';
+import { type WaitOptions, withDeadline } from './deadline.ts';
 import { hold, type Holding } from './holding.ts';
 import { Lock, participantsOf } from './lock.ts';
-import { guaranteedDelete } from './guaranteed-delete.ts';
-import { protectedCreate } from './protected-create.ts';
+import { whileInReach } from './guaranteed-delete.ts';
+import { leaveBehind, takePlace } from './turn.ts';
 import { untilChildren } from './wait-for.ts';
 
 /**
@@ -18,7 +18,8 @@ export class Semaphore {
   private readonly maxLeases: () => number;
 
   /**
-   * @param maxLeases the same for all clients, or where the number is to be read each time, e.g. a {@link SharedValue}'s.
+   * @param maxLeases the same for all clients, or where the number is to be read each time, e.g. a {@link SharedValue}'s. Raising it
+   *   wakes nobody: who waits sees it when the next lease comes back.
    * @throws RangeError when the number is not a positive integer.
    */
   constructor(zk: ZooKeeper, path: string, maxLeases: number | (() => number)) {
@@ -32,33 +33,35 @@ export class Semaphore {
   /**
    * Waits for a lease.
    *
-   * @throws FlashmeshError `deadline_exceeded` (`LEASE_TIMEOUT`), or the reason of the signal: no lease stays behind then.
+   * @throws FlashmeshError `deadline_exceeded` (`LEASE_TIMEOUT`), or the reason of the signal: no lease stays behind then, or none as
+   *   soon as a server can be reached.
    */
-  async acquire(o: WaitOptions = {}): Promise<Holding> {
+  acquire(o: WaitOptions = {}): Promise<Holding> {
     const what = `no lease of ${this.leases} was free`;
-    if (o.timeoutMs !== 0) {
-      return withDeadline(this.zk.clock, o, 'LEASE_TIMEOUT', what, (signal) =>
-        this.take(signal, true),
-      ) as Promise<Holding>;
-    }
-    const lease = await this.take(o.signal, false);
-    if (!lease) throw tooLate('LEASE_TIMEOUT', what, 0);
-    return lease;
+    return withDeadline(this.zk.clock, o, 'LEASE_TIMEOUT', what, (signal, wait) => this.take(signal, wait));
   }
 
   /** All of so many leases, or none. @throws as {@link Semaphore.acquire}. */
-  async acquireMany(count: number, o: WaitOptions = {}): Promise<Holding[]> {
+  acquireMany(count: number, o: WaitOptions = {}): Promise<Holding[]> {
     const what = `${count} leases of ${this.leases} were not free`;
-    const taken: Holding[] = [];
-    try {
-      return await withDeadline(this.zk.clock, o, 'LEASE_TIMEOUT', what, async (signal) => {
-        while (taken.length < count) taken.push(await this.acquire({ signal }));
-        return taken;
-      });
-    } catch (error) {
-      await Promise.all(taken.map((lease) => lease.release()));
-      throw error;
-    }
+    return withDeadline(this.zk.clock, o, 'LEASE_TIMEOUT', what, async (signal, wait) => {
+      const taken: Holding[] = [];
+      try {
+        for (;;) {
+          while (taken.length < count) {
+            taken.push(await this.acquire({ signal, timeoutMs: wait ? undefined : 0 }));
+          }
+          // One may have been lost while another was waited for.
+          const lost = taken.filter((lease) => !lease.isHeld());
+          if (lost.length === 0) return taken;
+          for (const lease of lost) taken.splice(taken.indexOf(lease), 1);
+          await whileInReach(this.zk, Promise.all(lost.map((lease) => lease.release())), signal);
+        }
+      } catch (error) {
+        await whileInReach(this.zk, Promise.all(taken.map((lease) => lease.release())), signal);
+        throw error;
+      }
+    });
   }
 
   /** Nodes of the leases that are out. */
@@ -82,20 +85,21 @@ export class Semaphore {
       } catch (error) {
         if (!door.signal.aborted || signal?.aborted || isZooKeeperError(error, 'ZK_CLOSED')) throw error;
       } finally {
-        await door.release();
+        await whileInReach(this.zk, door.release(), signal);
       }
     }
   }
 
   private async leaseBehind(signal: AbortSignal, wait: boolean): Promise<Holding | undefined> {
     for (;;) {
-      const node = await protectedCreate(this.zk, this.leases, 'lease-', '');
+      throwIfAborted(signal);
+      const node = await takePlace(this.zk, { path: this.leases, prefix: 'lease-', data: '' }, signal);
       try {
         // Counted and not ordered: only who holds the door adds one, so there are never more than were counted.
         const enough = (names: string[]) => names.length <= this.maxLeases() || !names.includes(node.name);
         while (!enough(await this.zk.children(this.leases, { signal }))) {
           if (!wait) {
-            await guaranteedDelete(this.zk, node.path, node.owner);
+            await leaveBehind(this.zk, node, signal);
             return undefined;
           }
           await untilChildren(this.zk, this.leases, enough, signal);
@@ -103,12 +107,11 @@ export class Semaphore {
         const lease = await hold(this.zk, node, signal);
         if (lease) return lease;
         // Uncertain only for a moment, perhaps: the node may live on with its session.
-        await guaranteedDelete(this.zk, node.path, node.owner);
+        await leaveBehind(this.zk, node, signal);
       } catch (error) {
-        const gone = guaranteedDelete(this.zk, node.path, node.owner).catch(() => undefined);
+        await leaveBehind(this.zk, node, signal);
         // No node: the lease went, and then its parent, a container.
         if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED', 'ZK_NO_NODE')) throw error;
-        await gone;
       }
     }
   }

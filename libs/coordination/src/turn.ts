@@ -1,6 +1,6 @@
 import { abortError, throwIfAborted } from '@flashmesh/core';
 import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
-import { guaranteedDelete } from './guaranteed-delete.ts';
+import { guaranteedDelete, whileInReach } from './guaranteed-delete.ts';
 import { type Holding, type OwnWatch, watchOwn } from './holding.ts';
 import { type OwnNode, protectedCreate } from './protected-create.ts';
 import { inSequence } from './sequence.ts';
@@ -49,8 +49,8 @@ export async function awaitTurn(
   }
 }
 
-/** Creates the own node. An abort does not wait for the reply: the node is removed whenever it turns up. */
-async function takePlace(zk: ZooKeeper, line: Line, signal?: AbortSignal): Promise<OwnNode> {
+/** @internal Creates the own node. An abort does not wait for the reply: the node is removed whenever it turns up. */
+export async function takePlace(zk: ZooKeeper, line: Line, signal?: AbortSignal): Promise<OwnNode> {
   const creating = protectedCreate(zk, line.path, line.prefix, line.data);
   if (!signal) return creating;
   const aborted = Promise.withResolvers<never>();
@@ -69,12 +69,11 @@ async function takePlace(zk: ZooKeeper, line: Line, signal?: AbortSignal): Promi
   }
 }
 
-/** After an abort the caller does not wait for a server that may be out of reach, or takes no writes. */
-async function leaveBehind(zk: ZooKeeper, node: OwnNode, signal?: AbortSignal): Promise<void> {
+/** @internal Removes the own node, as far as that can be waited for. */
+export async function leaveBehind(zk: ZooKeeper, node: OwnNode, signal?: AbortSignal): Promise<void> {
   // What led here matters more to the caller than a failure to clean up, which only a missing permission can cause.
   const deleting = guaranteedDelete(zk, node.path, node.owner).catch(() => undefined);
-  const { state } = zk;
-  if ((state.name === 'connected' && !state.readOnly) || !signal?.aborted) await deleting;
+  await whileInReach(zk, deleting, signal);
 }
 
 /** What is held, or `undefined` when the own node has gone. */

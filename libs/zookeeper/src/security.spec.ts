@@ -14,6 +14,8 @@ describe('Security, scripted server', () => {
   let zk: ZooKeeper | undefined;
   let seen: string[];
   let refuse: (auth: string) => boolean;
+  /** Whether the server keeps to itself what it thinks of credentials. */
+  let silent: boolean;
 
   const script = (request: SeenRequest) => {
     const { op, body } = request;
@@ -25,6 +27,7 @@ describe('Security, scripted server', () => {
     body.int();
     const auth = `${body.ustring()} ${body.buffer()?.toString()}`;
     seen.push(auth);
+    if (silent) return;
     server.reply(request, { error: refuse(auth) ? AUTH_FAILED : 0 });
   };
   const connect = async (o: Partial<ZooKeeperOptions> = {}) => {
@@ -38,6 +41,7 @@ describe('Security, scripted server', () => {
   beforeEach(() => {
     seen = [];
     refuse = () => false;
+    silent = false;
   });
 
   afterEach(async () => {
@@ -95,6 +99,24 @@ describe('Security, scripted server', () => {
       await client.exists('/a');
       expect(seen.at(-1)).toBe('exists');
       expect(seen.at(-2)).toBe('digest ann:p');
+    });
+
+    it('is added until its signal aborts, and not offered again then', async () => {
+      const client = await connect();
+      const giveUp = new AbortController();
+      silent = true;
+      const adding = client.addAuth('digest', 'bob:q', { signal: giveUp.signal });
+      giveUp.abort();
+      await expect(adding).rejects.toMatchObject({ code: 'CANCELLED' });
+      await expect(client.addAuth('digest', 'bob:q', { signal: giveUp.signal })).rejects.toMatchObject({
+        code: 'CANCELLED',
+      });
+      const gone = suspended(client);
+      server.drop();
+      await gone;
+      seen = [];
+      await client.exists('/a');
+      expect(seen).toEqual(['exists']);
     });
 
     it.each([

@@ -1,4 +1,4 @@
-import type { Credentials } from '@flashmesh/core';
+import { type Clock, type Credentials, within } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
 import type { Call } from './call.ts';
 import type { Connection } from './connection.ts';
@@ -12,6 +12,7 @@ export class SessionAuth {
   private readonly given: Credentials | undefined;
   private readonly sasl: Credentials | undefined;
   private readonly logger: Logger | undefined;
+  private readonly clock: Clock;
   /** What the caller added, beside what the session was given. */
   private readonly added: AuthEntry[] = [];
   private readonly refused = Promise.withResolvers<never>();
@@ -21,10 +22,12 @@ export class SessionAuth {
     auth: Credentials | undefined;
     sasl: Credentials | undefined;
     logger: Logger | undefined;
+    clock: Clock;
   }) {
     this.given = o.auth;
     this.sasl = o.sasl;
     this.logger = o.logger;
+    this.clock = o.clock;
     // Who does not wait for it need not hear of it.
     this.refused.promise.catch(() => undefined);
   }
@@ -42,12 +45,13 @@ export class SessionAuth {
   /**
    * Authenticates by SASL, before anything else is sent.
    *
-   * @throws ZooKeeperError `ZK_AUTH_FAILED`, `ZK_CONNECTION_LOSS`; the connection is of no use then.
+   * @throws ZooKeeperError `ZK_AUTH_FAILED`, `ZK_CONNECTION_LOSS`; FlashmeshError `deadline_exceeded`. The connection is of no use then.
    */
-  async prove(connection: Connection): Promise<void> {
+  async prove(connection: Connection, timeoutMs: number): Promise<void> {
     if (!this.sasl) return;
     try {
-      await authenticateBySasl(connection, this.sasl);
+      const exchange = authenticateBySasl(connection, this.sasl);
+      await within(exchange, timeoutMs, 'SASL', undefined, this.clock);
     } catch (error) {
       if (isZooKeeperError(error, 'ZK_AUTH_FAILED')) this.refused.reject(error);
       throw error;
@@ -62,28 +66,35 @@ export class SessionAuth {
   }
 
   /** Adds credentials to this and every later connection. @throws ZooKeeperError `ZK_AUTH_FAILED`. */
-  async add(entry: AuthEntry, connection: Connection | undefined): Promise<void> {
+  async add(entry: AuthEntry, connection: Connection | undefined, signal?: AbortSignal): Promise<void> {
     this.added.push(entry);
     if (!connection) return;
     try {
-      await this.send(connection, entry);
+      await this.send(connection, entry, signal);
     } catch (error) {
       // On a lost connection the next one sends it again.
-      if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS')) throw error;
+      if (isZooKeeperError(error, 'ZK_CONNECTION_LOSS')) return;
+      this.drop(entry);
+      throw error;
     }
   }
 
-  private async send(connection: Connection, entry: AuthEntry): Promise<void> {
+  private drop(entry: AuthEntry): void {
+    const at = this.added.indexOf(entry);
+    if (at >= 0) this.added.splice(at, 1);
+  }
+
+  private async send(connection: Connection, entry: AuthEntry, signal?: AbortSignal): Promise<void> {
     const call = authCall(entry);
     connection.sendNow(call as Call, Xid.auth);
+    if (signal) call.abortWith(signal);
     try {
       await call.promise;
     } catch (error) {
       if (isZooKeeperError(error, 'ZK_AUTH_FAILED')) {
         // The server is about to drop the connection. Be first, so that nothing is sent in vain. What was added is not offered
         // again; without what the session was given nothing may be sent, so that is tried until it is accepted.
-        const at = this.added.indexOf(entry);
-        if (at >= 0) this.added.splice(at, 1);
+        this.drop(entry);
         connection.close('the credentials were refused');
       }
       throw error;

@@ -47,6 +47,8 @@ export class Session {
   /** Whether a server with a quorum has seen the session: one that was made without is unknown to all others. */
   private confirmed: boolean;
   private connection: Connection | undefined;
+  /** One on which the client still makes itself known. */
+  private proving: Connection | undefined;
   private attempt: AbortController | undefined;
   private suspicion: Timer | undefined;
 
@@ -155,10 +157,10 @@ export class Session {
   }
 
   /** Adds credentials to this and every later connection. @throws ZooKeeperError `ZK_AUTH_FAILED`. */
-  async addAuth(scheme: string, auth: Buffer): Promise<void> {
+  async addAuth(scheme: string, auth: Buffer, signal?: AbortSignal): Promise<void> {
     const refusal = this.refusal();
     if (refusal) throw refusal;
-    await this.auth.add({ scheme, auth }, this.connection);
+    await this.auth.add({ scheme, auth }, this.connection, signal);
   }
 
   /** Ends the session at the server, when there is a connection, and the client. */
@@ -182,7 +184,7 @@ export class Session {
     this.stopped.abort(new ZooKeeperError('ZK_CLOSED', reason));
     this.suspicion?.cancel();
     this.watches.clear();
-    this.connection?.close(reason);
+    (this.connection ?? this.proving)?.close(reason);
     this.waiting.fail(new ZooKeeperError('ZK_CLOSED', reason));
     this.setState({ name: 'closed' });
   }
@@ -254,6 +256,8 @@ export class Session {
       if (!readOnly) this.aliveAt = Math.max(this.aliveAt, sentAt);
     };
     alive(helloSentAt);
+    // The server has the session: it is not lost while this connection stands.
+    this.suspicion?.cancel();
     const closed = Promise.withResolvers<void>();
     const over = new AbortController();
     const connection = established.start(
@@ -271,13 +275,15 @@ export class Session {
       },
       this.o.maxInFlight,
     );
+    this.proving = connection;
     try {
-      await this.auth.prove(connection);
+      await this.auth.prove(connection, this.attemptTimeoutMs());
     } catch (error) {
       this.failure = error;
       connection.close('SASL failed', error);
     }
-    // It may have broken meanwhile: what was sent on it then would wait for ever.
+    this.proving = undefined;
+    // It may have broken meanwhile, or been closed with the session: what was sent on it then would wait for ever.
     if (!over.signal.aborted) {
       this.restore(connection, { newSession, readOnly });
       if (readOnly) await this.seekReadWrite(connection, over.signal);
@@ -304,7 +310,6 @@ export class Session {
   /** Credentials, then watches, then what waited: nobody may read past an event that was missed. */
   private restore(connection: Connection, o: { newSession: boolean; readOnly: boolean }): void {
     const { newSession, readOnly } = o;
-    this.suspicion?.cancel();
     this.auth.offer(connection);
     const zxid = this.lastZxid;
     for (const batch of this.watches.batches(newSession)) {

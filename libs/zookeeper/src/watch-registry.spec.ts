@@ -64,4 +64,15 @@ describe('WatchRegistry', () => {
     expect(seen).toEqual(['persistent session-lost /a', 'root session-lost /']);
     expect(watches.size).toBe(0);
   });
+
+  it('lets go of what waits for the end of a watch when all are taken out', () => {
+    const watches = new WatchRegistry();
+    const gone: string[] = [];
+    for (const kind of ['data', 'recursive'] as const) {
+      watches.add(kind, '/a', () => undefined).onGone = () => gone.push(kind);
+    }
+    watches.clear();
+    expect(gone).toEqual(['data', 'recursive']);
+    expect(watches.size).toBe(0);
+  });
 });

@@ -121,10 +121,7 @@ export class WatchRegistry {
 
   /** Takes the one-shot watches out and tells each that its session is over; also the others when no session follows. */
   expire(final: boolean, deliver: (registration: Registration, event: WatchEvent) => void): void {
-    const kinds = final ? [...ONE_SHOT, ...LASTING] : ONE_SHOT;
-    const all = kinds.flatMap((kind) => this.all(kind));
-    for (const kind of kinds) this.byKind[kind].clear();
-    for (const registration of all) {
+    for (const registration of this.takeAll(final ? [...ONE_SHOT, ...LASTING] : ONE_SHOT)) {
       registration.onGone?.();
       deliver(registration, { type: 'session-lost', path: registration.path });
     }
@@ -137,8 +134,9 @@ export class WatchRegistry {
     }
   }
 
+  /** Takes all watches out. */
   clear(): void {
-    for (const kind of [...ONE_SHOT, ...LASTING]) this.byKind[kind].clear();
+    for (const { onGone } of this.takeAll([...ONE_SHOT, ...LASTING])) onGone?.();
   }
 
   /**
@@ -179,6 +177,12 @@ export class WatchRegistry {
       found.push(...(recursive.get(at) ?? []));
       if (at === '/') return found;
     }
+  }
+
+  private takeAll(kinds: readonly WatchKind[]): Registration[] {
+    const all = kinds.flatMap((kind) => this.all(kind));
+    for (const kind of kinds) this.byKind[kind].clear();
+    return all;
   }
 
   private all(kind: WatchKind): Registration[] {

@@ -358,10 +358,12 @@ export class ZooKeeper {
   /**
    * Authenticates this session, also on later connections, e.g. `('digest', 'user:password')`.
    *
-   * @throws ZooKeeperError `ZK_AUTH_FAILED`; the server drops the connection then, which resumes without these credentials.
+   * @throws ZooKeeperError `ZK_AUTH_FAILED`; the server drops the connection then, which resumes without these credentials. The reason
+   *   of the signal: the server may know them on this connection, no later one is told.
    */
-  addAuth(scheme: string, auth: Uint8Array | string): Promise<void> {
-    return this.session.addAuth(scheme, Buffer.from(auth as string));
+  async addAuth(scheme: string, auth: Uint8Array | string, o: CallOptions = {}): Promise<void> {
+    throwIfAborted(o.signal);
+    await this.session.addAuth(scheme, Buffer.from(auth as string), o.signal);
   }
 
   /** Ends the session: its ephemeral nodes are gone when this resolves, if there was a connection. Never rejects. */
