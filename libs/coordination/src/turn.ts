@@ -18,6 +18,11 @@ export interface Line {
   readonly behind?: (names: readonly string[], own: string) => string | undefined;
   /** Leave instead of waiting. @default true */
   readonly wait?: boolean;
+  /**
+   * What belongs to holding it, done when it is one's turn: it is held only afterwards. When a connection is lost over it, it is done
+   * again with the holding of the next; what else it throws gives the place up.
+   */
+  readonly prepare?: (holding: Holding, signal?: AbortSignal) => Promise<void>;
 }
 
 /**
@@ -100,6 +105,7 @@ async function advance(
         if (!names.includes(node.name)) return undefined;
         const before = behind(names, node.name);
         if (before === undefined) {
+          await line.prepare?.(holding, signal);
           if (!own.signal.aborted) return (held = holding);
         } else if (line.wait === false) return 'not yet';
         else await untilGone(zk, joinPath(line.path, before), signal);
