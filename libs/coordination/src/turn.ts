@@ -1,5 +1,6 @@
-import { abortError, throwIfAborted } from '@flashmesh/core';
+import { throwIfAborted } from '@flashmesh/core';
 import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
+import { createdOrGivenUp, leaveBehind } from './give-up.ts';
 import { guaranteedDelete } from './guaranteed-delete.ts';
 import { type Holding, type OwnWatch, watchOwn } from './holding.ts';
 import { type OwnNode, protectedCreate } from './protected-create.ts';
@@ -39,7 +40,8 @@ export async function awaitTurn(
 ): Promise<Holding | undefined> {
   for (;;) {
     throwIfAborted(signal);
-    const node = await takePlace(zk, line, signal);
+    const creating = protectedCreate(zk, line.path, line.prefix, line.data);
+    const node = await createdOrGivenUp(zk, creating, signal);
     try {
       const turn = await advance(zk, line, node, signal);
       if (turn === 'not yet') {
@@ -52,34 +54,6 @@ export async function awaitTurn(
       throw error;
     }
   }
-}
-
-/** Creates the own node. An abort does not wait for the reply: the node is removed whenever it turns up. */
-async function takePlace(zk: ZooKeeper, line: Line, signal?: AbortSignal): Promise<OwnNode> {
-  const creating = protectedCreate(zk, line.path, line.prefix, line.data);
-  if (!signal) return creating;
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(abortError(signal));
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([creating, aborted.promise]);
-  } catch (error) {
-    if (signal.aborted) {
-      // When nothing was created, nothing is to be removed: the caller has the reason of its signal.
-      creating.then((node) => guaranteedDelete(zk, node.path, node.owner)).catch(() => undefined);
-    }
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-}
-
-/** After an abort the caller does not wait for a server that may be out of reach, or takes no writes. */
-async function leaveBehind(zk: ZooKeeper, node: OwnNode, signal?: AbortSignal): Promise<void> {
-  // What led here matters more to the caller than a failure to clean up, which only a missing permission can cause.
-  const deleting = guaranteedDelete(zk, node.path, node.owner).catch(() => undefined);
-  const { state } = zk;
-  if ((state.name === 'connected' && !state.readOnly) || !signal?.aborted) await deleting;
 }
 
 /** What is held, or `undefined` when the own node has gone. */

@@ -24,11 +24,16 @@ export function childrenOf(sim: Simulation, path = PARENT): string[] {
   return [...(sim.ensemble.tree.get(path)?.children ?? [])];
 }
 
-/** Breaks the connection of the client once, when it asks for the `nth` thing from now on; the session lives on. */
-export function resetAt(sim: Simulation, { zk }: SimulatedClient, nth: number): void {
+/** Breaks the connection of the client once, when its `nth` request from now on arrives, or was applied; the session lives on. */
+export function resetAt(
+  sim: Simulation,
+  { zk }: SimulatedClient,
+  nth: number,
+  when: 'asked' | 'applied' = 'asked',
+): void {
   const { sessionId } = zk;
-  let asked = 0;
+  let count = 0;
   sim.ensemble.interfere = ({ session, link }, moment) => {
-    if (session?.id === sessionId && moment === 'asked' && ++asked === nth) link.reset();
+    if (session?.id === sessionId && moment === when && ++count === nth) link.reset();
   };
 }
