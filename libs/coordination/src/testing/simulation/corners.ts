@@ -4,6 +4,7 @@ import { Lock } from '../../lock.ts';
 import { protectedCreate } from '../../protected-create.ts';
 import { childrenOf, type Corner, corner, PARENT } from './corner.ts';
 import * as lockCorners from './lock-corners.ts';
+import * as queueCorners from './queue-corners.ts';
 import * as workerIdCorners from './worker-id-corners.ts';
 
 /** The create was applied and its reply lost; the next server has not heard of it yet. */
@@ -73,5 +74,6 @@ export const corners = {
   nodeOfAnOldSession,
   nodeTakenAway,
   ...lockCorners,
+  ...queueCorners,
   ...workerIdCorners,
 } as const satisfies Record<string, Corner>;
