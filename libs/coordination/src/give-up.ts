@@ -18,7 +18,9 @@ export async function createdOrGivenUp<N extends OwnNode | undefined>(
   } catch (error) {
     if (signal.aborted) {
       // When nothing was created, nothing is to be removed: the caller has the reason of its signal.
-      creating.then((node) => node && guaranteedDelete(zk, node.path, node.owner)).catch(() => undefined);
+      creating
+        .then((node) => node && guaranteedDelete(zk, node.path, node.owner, node.czxid))
+        .catch(() => undefined);
     }
     throw error;
   } finally {
@@ -29,7 +31,7 @@ export async function createdOrGivenUp<N extends OwnNode | undefined>(
 /** @internal After an abort the caller does not wait for a server that may be out of reach, or takes no writes. */
 export async function leaveBehind(zk: ZooKeeper, node: OwnNode, signal?: AbortSignal): Promise<void> {
   // What led here matters more to the caller than a failure to clean up, which only a missing permission can cause.
-  const deleting = guaranteedDelete(zk, node.path, node.owner).catch(() => undefined);
+  const deleting = guaranteedDelete(zk, node.path, node.owner, node.czxid).catch(() => undefined);
   const { state } = zk;
   if ((state.name === 'connected' && !state.readOnly) || !signal?.aborted) await deleting;
 }

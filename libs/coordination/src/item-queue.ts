@@ -138,7 +138,7 @@ export abstract class ItemQueue {
         await this.workOff(item, claim, work, signal);
       } catch (error) {
         // Left behind, it would keep the item from everybody for as long as this session lives.
-        await guaranteedDelete(this.zk, claim.path, claim.owner);
+        await guaranteedDelete(this.zk, claim.path, claim.owner, claim.czxid);
         throw error;
       }
       return true;

@@ -70,7 +70,17 @@ export const mutants = {
   },
   'work that failed gives its claim back': {
     file: 'coordination/src/item-queue.ts',
-    from: 'await guaranteedDelete(this.zk, claim.path, claim.owner);',
+    from: 'await guaranteedDelete(this.zk, claim.path, claim.owner, claim.czxid);',
+    to: '',
+  },
+  'a delete that is repeated spares the node of another': {
+    file: 'coordination/src/guaranteed-delete.ts',
+    from: 'stat?.ephemeralOwner !== owner || stat.czxid !== (czxid ?? stat.czxid)',
+    to: '!stat',
+  },
+  'a delete that is repeated spares a later node of the same session': {
+    file: 'coordination/src/guaranteed-delete.ts',
+    from: ' || stat.czxid !== (czxid ?? stat.czxid)',
     to: '',
   },
   'work is told when its claim goes': {

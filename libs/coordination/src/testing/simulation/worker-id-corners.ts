@@ -1,5 +1,6 @@
 import { sleep } from '@flashmesh/core';
 import { isZooKeeperError } from '@flashmesh/zookeeper';
+import { holdsInTime } from '@flashmesh/zookeeper/testing';
 import { claimWorkerId, type WorkerId } from '../../worker-id.ts';
 import { childrenOf, corner, PARENT, resetAt } from './corner.ts';
 
@@ -29,6 +30,24 @@ export const workerIdOverAReset = corner(async (sim, client) => {
     }
   }
   sim.check(claimed > STEPS, `only ${claimed} claims were successful`);
+});
+
+/** A number was given back and the reply lost; somebody has it before that is tried again, in another session or in the same. */
+export const workerIdTakenOver = corner(async (sim, client) => {
+  const { zk: other } = await sim.connect('other');
+  for (const next of [other, client.zk]) {
+    const first = await claimWorkerId(client.zk, PARENT, 'first', 1);
+    resetAt(sim, client, 1, 'applied');
+    const releasing = first.release();
+    await holdsInTime(sim, 'the number is free', () => childrenOf(sim).length === 0, 1000);
+    await next.connected();
+    const second = await claimWorkerId(next, PARENT, 'second', 1);
+    await releasing;
+    await sleep(500, undefined, sim.clock);
+    sim.check(second.isHeld() && childrenOf(sim).length === 1, 'the number was taken away from the second');
+    await second.release();
+  }
+  await other.close();
 });
 
 /** A claim that is given up while its reply is outstanding takes no number. */
