@@ -3,7 +3,6 @@ import { FlashmeshError, requirePositiveInteger, sleep, type Clock } from '@flas
 import {
   isZooKeeperError,
   joinPath,
-  nameOf,
   type Operation,
   TransactionRefused,
   type ZooKeeper,
@@ -13,6 +12,7 @@ import { claimNode } from './claim-node.ts';
 import { guaranteedDelete } from './guaranteed-delete.ts';
 import { hold, type Holding } from './holding.ts';
 import type { OwnNode } from './protected-create.ts';
+import { transactOnce } from './transact-once.ts';
 import { untilChildren } from './wait-for.ts';
 
 export interface QueueOptions {
@@ -51,6 +51,7 @@ export abstract class ItemQueue {
   private readonly zk: ZooKeeper;
   private readonly path: string;
   private readonly claims: string;
+  private readonly puts: string;
   private readonly maxItems: number;
   private readonly logger: Logger | undefined;
   private readonly clock: Clock;
@@ -59,6 +60,7 @@ export abstract class ItemQueue {
     this.zk = zk;
     this.path = joinPath(path, 'items');
     this.claims = joinPath(path, 'claims');
+    this.puts = joinPath(path, 'puts');
     this.maxItems = requirePositiveInteger('maxItems', o.maxItems ?? 1000);
     this.logger = o.logger;
     this.clock = o.clock ?? zk.clock;
@@ -75,37 +77,39 @@ export abstract class ItemQueue {
   }
 
   /**
+   * Adds an item, exactly once although a reply may be lost.
+   *
    * @param also done with it in one transaction.
    * @throws FlashmeshError `resource_exhausted` (`QUEUE_FULL`); TransactionRefused when `also` cannot be done: nothing was added.
+   *   ZooKeeperError when its session was lost over it: nobody knows.
    */
   protected async add(
     prefix: string,
     data: Uint8Array | string,
     also: readonly Operation[] = [],
-  ): Promise<string> {
-    const item = joinPath(this.path, prefix);
+  ): Promise<void> {
+    const path = joinPath(this.path, prefix);
+    const put = [{ op: 'create', path, data, mode: 'persistent-sequential' } as const, ...also];
     for (;;) {
-      await this.zk.mkdirp(this.path);
-      if ((await this.size()) >= this.maxItems) {
-        throw new FlashmeshError(
-          'resource_exhausted',
-          'QUEUE_FULL',
-          `${this.path} holds ${this.maxItems} items`,
-        );
-      }
+      await this.makeRoom();
       try {
-        const [{ path }] = await this.zk.transaction([
-          { op: 'create', path: item, data, mode: 'persistent-sequential' },
-          ...also,
-        ]);
-        return nameOf(path);
+        return await transactOnce(this.zk, joinPath(this.puts, randomUUID()), put);
       } catch (error) {
         // The queue itself, a container, may be reaped in between.
         const reaped =
-          error instanceof TransactionRefused && error.index === 0 && error.code === 'ZK_NO_NODE';
+          error instanceof TransactionRefused &&
+          [0, put.length].includes(error.index) &&
+          error.code === 'ZK_NO_NODE';
         if (!reaped) throw error;
       }
     }
+  }
+
+  /** @throws FlashmeshError `resource_exhausted` (`QUEUE_FULL`). */
+  private async makeRoom(): Promise<void> {
+    await Promise.all([this.zk.mkdirp(this.path), this.zk.mkdirp(this.puts)]);
+    if ((await this.size()) < this.maxItems) return;
+    throw new FlashmeshError('resource_exhausted', 'QUEUE_FULL', `${this.path} holds ${this.maxItems} items`);
   }
 
   /** Works items off, one at a time, until the signal aborts. */

@@ -83,6 +83,11 @@ export const mutants = {
     from: ' || stat.czxid !== (czxid ?? stat.czxid)',
     to: '',
   },
+  'a put is not repeated when it was done': {
+    file: 'coordination/src/transact-once.ts',
+    from: 'return stat !== undefined;',
+    to: 'return false;',
+  },
   'work is told when its claim goes': {
     file: 'coordination/src/item-queue.ts',
     from: 'AbortSignal.any([signal, held.signal])',

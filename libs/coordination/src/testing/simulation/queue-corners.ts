@@ -1,10 +1,13 @@
 import { type Clock, FlashmeshError, sleep } from '@flashmesh/core';
+import { isZooKeeperError } from '@flashmesh/zookeeper';
 import { holdsInTime } from '@flashmesh/zookeeper/testing';
 import type { Claim } from '../../item-queue.ts';
 import { DelayQueue, Queue } from '../../queue.ts';
-import { corner, PARENT } from './corner.ts';
+import { childrenOf, corner, PARENT, resetAt } from './corner.ts';
 
 const SOON_MS = 5000;
+/** More than a put asks for. */
+const STEPS = 8;
 
 /** An item becomes due between two readings of the clock. */
 export const dueBetweenTwoLooks = corner(async (sim, { zk }) => {
@@ -23,6 +26,39 @@ export const dueBetweenTwoLooks = corner(async (sim, { zk }) => {
   await holdsInTime(sim, 'the item is worked off', () => worked === 1, SOON_MS);
   stop.abort();
   await consuming;
+});
+
+/** Wherever the connection breaks over a put, the item comes once, though it was worked off before that is looked at. */
+export const putOverAReset = corner(async (sim, client) => {
+  const { zk: other } = await sim.connect('other');
+  const stop = new AbortController();
+  const worked: string[] = [];
+  const consuming = new Queue(other, PARENT).consume(async (data) => {
+    worked.push(data.toString());
+  }, stop.signal);
+  const expected: string[] = [];
+  for (const when of ['asked', 'applied'] as const) {
+    for (let step = 1; step <= STEPS; step++) {
+      const item = `${when} ${step}`;
+      resetAt(sim, client, step, when);
+      const code = await new Queue(client.zk, PARENT).put(item).then(
+        () => undefined,
+        (error: unknown) => (isZooKeeperError(error) ? error.code : String(error)),
+      );
+      resetAt(sim, client, Infinity);
+      if (code === undefined) expected.push(item);
+      // Only what comes before it can fail: there is no item then.
+      else sim.check(code === 'ZK_CONNECTION_LOSS', `${item}: ${code}`);
+      await client.zk.connected();
+    }
+  }
+  await sleep(SOON_MS, undefined, sim.clock);
+  sim.check(worked.join() === expected.join(), `worked on ${worked.join()}, put were ${expected.join()}`);
+  sim.check(expected.length > STEPS, `only ${expected.length} were put`);
+  sim.check(childrenOf(sim, `${PARENT}/puts`).length === 0, 'a marker stays behind');
+  stop.abort();
+  await consuming;
+  await other.close();
 });
 
 /** The session of a consumer is lost over its work: it is told, cannot write under its claim, and another has the item. */
