@@ -88,6 +88,16 @@ export const mutants = {
     from: 'return stat !== undefined;',
     to: 'return false;',
   },
+  'a holder is asked for its lock only when it has it': {
+    file: 'coordination/src/lock.ts',
+    from: 'void this.handedOver.promise.then(() => this.tell(ended));',
+    to: 'this.onRevoke();',
+  },
+  'a withdrawal is repeated until the node is gone': {
+    file: 'zookeeper/src/persistent-node.ts',
+    from: "if (!repeatable || error.code === 'ZK_NOT_READ_ONLY') throw error;",
+    to: 'throw error;',
+  },
   'work is told when its claim goes': {
     file: 'coordination/src/item-queue.ts',
     from: 'AbortSignal.any([signal, held.signal])',
