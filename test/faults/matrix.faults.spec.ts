@@ -2,13 +2,17 @@ import { joinPath } from '@flashmesh/zookeeper';
 import { CacheWorkload } from './support/cache-workload.ts';
 import { ClientWorkload } from './support/client-workload.ts';
 import { CounterWorkload } from './support/counter-workload.ts';
+import { DoubleBarrierWorkload } from './support/double-barrier-workload.ts';
+import { ElectionWorkload } from './support/election-workload.ts';
 import { eventually, pause } from '../support/eventually.ts';
 import { chosenFaults } from './support/faults.ts';
 import { LockWorkload } from './support/lock-workload.ts';
+import { MembershipWorkload } from './support/membership-workload.ts';
 import { QueueWorkload } from './support/queue-workload.ts';
 import { ReadWriteWorkload } from './support/read-write-workload.ts';
 import { SemaphoreWorkload } from './support/semaphore-workload.ts';
 import { Stage } from './support/stage.ts';
+import { WorkerIdWorkload } from './support/worker-id-workload.ts';
 import type { Ground, Workload } from './support/workload.ts';
 
 /** Each client does all of it on one session. */
@@ -24,6 +28,10 @@ const kinds: readonly (new (ground: Ground) => Workload)[] = [
   CounterWorkload,
   QueueWorkload,
   CacheWorkload,
+  ElectionWorkload,
+  WorkerIdWorkload,
+  MembershipWorkload,
+  DoubleBarrierWorkload,
 ];
 
 describe.each(chosenFaults)('$name', (fault) => {

@@ -123,7 +123,7 @@ function holdingOf(
     release() {
       ended.abort(new FlashmeshError('aborted', 'NOT_HELD', 'it was released'));
       // The watch goes with the node: only where that stays is there one to be taken back.
-      leaving ??= guaranteedDelete(zk, path, owner).finally(() => unwatched.abort());
+      leaving ??= guaranteedDelete(zk, path, owner, czxid).finally(() => unwatched.abort());
       return leaving;
     },
   };

@@ -7,7 +7,7 @@ export { ensembleOf, type FencingToken, isStale } from './fencing-token.ts';
 export { GroupMembership, type GroupMembershipOptions } from './group-membership.ts';
 export type { Holding } from './holding.ts';
 export { IdSource, type IdSourceOptions } from './id-source.ts';
-export type { QueueOptions, Work } from './item-queue.ts';
+export type { Claim, QueueOptions, Work } from './item-queue.ts';
 export { LeaderLatch, type LeaderLatchOptions } from './leader-latch.ts';
 export { type AcquireOptions, Lock, type LockHandle } from './lock.ts';
 export { type Acquirable, type MultiHandle, MultiLock } from './multi-lock.ts';

@@ -3,13 +3,16 @@ import { FlashmeshError, requirePositiveInteger, sleep, type Clock } from '@flas
 import {
   isZooKeeperError,
   joinPath,
-  nameOf,
   type Operation,
   TransactionRefused,
   type ZooKeeper,
 } from '@flashmesh/zookeeper';
 import type { Logger } from '@flashmesh/telemetry';
+import { claimNode } from './claim-node.ts';
 import { guaranteedDelete } from './guaranteed-delete.ts';
+import { hold, type Holding } from './holding.ts';
+import type { OwnNode } from './protected-create.ts';
+import { transactOnce } from './transact-once.ts';
 import { untilChildren } from './wait-for.ts';
 
 export interface QueueOptions {
@@ -25,10 +28,20 @@ const ERROR_PAUSE_MS = 500;
 interface Seen {
   readonly items: string[];
   readonly claims: string[];
+  /** When that was: what is due is judged by one moment, so that nothing becomes due between two. */
+  readonly at: number;
 }
 
-/** Works an item off. When it throws, the item is worked on again, here or elsewhere, so it may see one twice. */
-export type Work = (data: Buffer, signal: AbortSignal) => Promise<void>;
+/** What an item is worked on by virtue of. It ends when the work does, so it is not released by hand. */
+export type Claim = Omit<Holding, 'release'>;
+
+/**
+ * Works an item off. When it throws, the item is worked on again, here or elsewhere, so it may see one twice.
+ *
+ * @param signal aborts when the consumer stops, or the claim is not certain any more: another may have the item then. Stop working.
+ * @param claim its token and `guard` keep what was overtaken from being written.
+ */
+export type Work = (data: Buffer, signal: AbortSignal, claim: Claim) => Promise<void>;
 
 /**
  * @internal Items as children of a node in the order of their names. A consumer claims the first free one by an ephemeral node, works, and
@@ -38,6 +51,7 @@ export abstract class ItemQueue {
   private readonly zk: ZooKeeper;
   private readonly path: string;
   private readonly claims: string;
+  private readonly puts: string;
   private readonly maxItems: number;
   private readonly logger: Logger | undefined;
   private readonly clock: Clock;
@@ -46,6 +60,7 @@ export abstract class ItemQueue {
     this.zk = zk;
     this.path = joinPath(path, 'items');
     this.claims = joinPath(path, 'claims');
+    this.puts = joinPath(path, 'puts');
     this.maxItems = requirePositiveInteger('maxItems', o.maxItems ?? 1000);
     this.logger = o.logger;
     this.clock = o.clock ?? zk.clock;
@@ -62,37 +77,39 @@ export abstract class ItemQueue {
   }
 
   /**
+   * Adds an item, exactly once although a reply may be lost.
+   *
    * @param also done with it in one transaction.
    * @throws FlashmeshError `resource_exhausted` (`QUEUE_FULL`); TransactionRefused when `also` cannot be done: nothing was added.
+   *   ZooKeeperError when its session was lost over it: nobody knows.
    */
   protected async add(
     prefix: string,
     data: Uint8Array | string,
     also: readonly Operation[] = [],
-  ): Promise<string> {
-    const item = joinPath(this.path, prefix);
+  ): Promise<void> {
+    const path = joinPath(this.path, prefix);
+    const put = [{ op: 'create', path, data, mode: 'persistent-sequential' } as const, ...also];
     for (;;) {
-      await this.zk.mkdirp(this.path);
-      if ((await this.size()) >= this.maxItems) {
-        throw new FlashmeshError(
-          'resource_exhausted',
-          'QUEUE_FULL',
-          `${this.path} holds ${this.maxItems} items`,
-        );
-      }
+      await this.makeRoom();
       try {
-        const [{ path }] = await this.zk.transaction([
-          { op: 'create', path: item, data, mode: 'persistent-sequential' },
-          ...also,
-        ]);
-        return nameOf(path);
+        return await transactOnce(this.zk, joinPath(this.puts, randomUUID()), put);
       } catch (error) {
         // The queue itself, a container, may be reaped in between.
         const reaped =
-          error instanceof TransactionRefused && error.index === 0 && error.code === 'ZK_NO_NODE';
+          error instanceof TransactionRefused &&
+          [0, put.length].includes(error.index) &&
+          error.code === 'ZK_NO_NODE';
         if (!reaped) throw error;
       }
     }
+  }
+
+  /** @throws FlashmeshError `resource_exhausted` (`QUEUE_FULL`). */
+  private async makeRoom(): Promise<void> {
+    await Promise.all([this.zk.mkdirp(this.path), this.zk.mkdirp(this.puts)]);
+    if ((await this.size()) < this.maxItems) return;
+    throw new FlashmeshError('resource_exhausted', 'QUEUE_FULL', `${this.path} holds ${this.maxItems} items`);
   }
 
   /** Works items off, one at a time, until the signal aborts. */
@@ -114,32 +131,18 @@ export abstract class ItemQueue {
   /** Whether there was one to work on. */
   private async workOne(seen: Seen, work: Work, signal: AbortSignal): Promise<boolean> {
     for (const name of this.due(seen)) {
-      const claim = joinPath(this.claims, name);
       const item = joinPath(this.path, name);
-      const owner = await this.claim(item, claim);
-      if (owner === undefined) {
+      const claim = await claimNode(this.zk, joinPath(this.claims, name), randomUUID(), item);
+      if (!claim) {
         // Somebody was faster: when that claim goes, the item may be free again.
         seen.claims.push(name);
         continue;
       }
       try {
-        const { data } = await this.zk.get(item);
-        await work(data, signal);
-        // Its claim went with its session: whoever has the item now works it off.
-        if (this.zk.sessionId !== owner) {
-          throw new FlashmeshError(
-            'aborted',
-            'CLAIM_LOST',
-            `${item} was worked on for longer than its claim held`,
-          );
-        }
-        await this.zk.transaction([
-          { op: 'delete', path: claim },
-          { op: 'delete', path: item },
-        ]);
+        await this.workOff(item, claim, work, signal);
       } catch (error) {
         // Left behind, it would keep the item from everybody for as long as this session lives.
-        await guaranteedDelete(this.zk, claim, owner);
+        await guaranteedDelete(this.zk, claim.path, claim.owner, claim.czxid);
         throw error;
       }
       return true;
@@ -147,58 +150,35 @@ export abstract class ItemQueue {
     return false;
   }
 
-  /**
-   * Claims the item if it is still there and nobody has it, exactly once although a lost connection leaves unknown whether it was: the
-   * claim carries a GUID by which it is found again.
-   *
-   * @returns the session that the claim lives and dies with; `undefined` when it is not this one's.
-   */
-  private async claim(item: string, claim: string): Promise<bigint | undefined> {
-    const guid = randomUUID();
-    for (let uncertain = false; ;) {
-      try {
-        if (uncertain) {
-          // The server may be another one, which is behind what was committed through the first.
-          await this.zk.sync(claim);
-          const found = await this.zk.get(claim).catch(unlessAbsent);
-          if (found?.data.toString() === guid && found.stat.ephemeralOwner === this.zk.sessionId) {
-            return found.stat.ephemeralOwner;
-          }
-        }
-        const [, made] = await this.zk.transaction([
-          { op: 'check', path: item },
-          { op: 'create', path: claim, data: guid, mode: 'ephemeral' },
-        ]);
-        return made.stat.ephemeralOwner;
-      } catch (error) {
-        if (error instanceof TransactionRefused && ['ZK_NO_NODE', 'ZK_NODE_EXISTS'].includes(error.code))
-          return undefined;
-        if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS')) throw error;
-        uncertain = true;
-        await this.zk.connected();
-      }
-    }
+  private async workOff(item: string, claim: OwnNode, work: Work, signal: AbortSignal): Promise<void> {
+    const [{ data }, held] = await Promise.all([this.zk.get(item), hold(this.zk, claim)]);
+    if (!held) throw claimLost(item);
+    await work(data, AbortSignal.any([signal, held.signal]), held);
+    // Its claim went with its session: whoever has the item now works it off. A connection that came back has kept it.
+    if (this.zk.sessionId !== claim.owner) throw claimLost(item);
+    await this.zk.transaction([
+      { op: 'delete', path: claim.path },
+      { op: 'delete', path: item },
+    ]);
   }
 
   private async look(): Promise<Seen> {
+    const at = this.clock.now();
     const [items, claims] = await Promise.all([this.zk.children(this.path), this.zk.children(this.claims)]);
-    return { items, claims };
+    return { items, claims, at };
   }
 
-  private due({ items, claims }: Seen): string[] {
+  private due({ items, claims, at }: Seen): string[] {
     const claimed = new Set(claims);
-    const now = this.clock.now();
-    return items.filter((name) => !claimed.has(name) && this.dueAt(name) <= now).sort();
+    return items.filter((name) => !claimed.has(name) && this.dueAt(name) <= at).sort();
   }
 
   /** Until an item comes or a claim goes that was seen, or the next item is due: what changed since the look counts, too. */
-  private async awaitWork({ items, claims: claimed }: Seen, signal: AbortSignal): Promise<void> {
+  private async awaitWork({ items, claims: claimed, at }: Seen, signal: AbortSignal): Promise<void> {
     const over = new AbortController();
     const either = AbortSignal.any([signal, over.signal]);
     const before = new Set(items);
-    const next = Math.min(
-      ...[...before].map((name) => this.dueAt(name)).filter((at) => at > this.clock.now()),
-    );
+    const next = Math.min(...items.map((name) => this.dueAt(name)).filter((due) => due > at));
     const waits = [
       untilChildren(this.zk, this.path, (names) => names.some((name) => !before.has(name)), either),
       untilChildren(this.zk, this.claims, (names) => claimed.some((name) => !names.includes(name)), either),
@@ -213,6 +193,6 @@ export abstract class ItemQueue {
   }
 }
 
-function unlessAbsent(error: unknown): undefined {
-  if (!isZooKeeperError(error, 'ZK_NO_NODE')) throw error;
+function claimLost(item: string): FlashmeshError {
+  return new FlashmeshError('aborted', 'CLAIM_LOST', `${item} was worked on for longer than its claim held`);
 }

@@ -5,7 +5,10 @@ import { inSequence } from './sequence.ts';
 import { awaitTurn, type Line } from './turn.ts';
 
 export interface AcquireOptions extends WaitOptions {
-  /** Called when somebody asks for the lock back ({@link Lock.revoke}); whether to release it is the holder's to decide. */
+  /**
+   * Called once when somebody asks for the lock back ({@link Lock.revoke}), never before `acquire` has resolved; whether to release it
+   * is the holder's to decide.
+   */
   readonly onRevoke?: () => void;
 }
 
@@ -61,16 +64,18 @@ export async function participantsOf(zk: ZooKeeper, path: string): Promise<strin
 /** @internal */
 export async function acquireIn(zk: ZooKeeper, line: Line, o: AcquireOptions): Promise<LockHandle> {
   const what = `${line.path} was not free`;
+  const revoke = o.onRevoke && new RevokeWatch(zk, o.onRevoke);
+  const place: Line = { ...line, wait: o.timeoutMs !== 0, prepare: revoke?.arm };
   const held = await withDeadline(
     zk.clock,
     // One try takes as long as it takes: its time is not measured.
     o.timeoutMs === 0 ? { signal: o.signal } : o,
     'LOCK_TIMEOUT',
     what,
-    (signal) => awaitTurn(zk, { ...line, wait: o.timeoutMs !== 0 }, signal),
+    (signal) => awaitTurn(zk, place, signal),
   );
   if (!held) throw tooLate('LOCK_TIMEOUT', what, 0);
-  if (o.onRevoke) await watchForRevoke(zk, held, o.onRevoke);
+  revoke?.begin();
   return sharedHandle(held);
 }
 
@@ -95,21 +100,46 @@ export function sharedHandle(held: Holding): LockHandle {
   return enter();
 }
 
-async function watchForRevoke(zk: ZooKeeper, { path, signal }: Holding, onRevoke: () => void): Promise<void> {
-  let told = false;
-  const look = async () => {
-    const { data } = await zk.get(path, { signal });
-    if (told || data.toString() !== REVOKE) return;
-    told = true;
-    onRevoke();
+/** Looks whether the lock is asked back, from when it is held. */
+class RevokeWatch {
+  private readonly zk: ZooKeeper;
+  private readonly onRevoke: () => void;
+  private readonly handedOver = Promise.withResolvers<void>();
+
+  constructor(zk: ZooKeeper, onRevoke: () => void) {
+    this.zk = zk;
+    this.onRevoke = onRevoke;
+  }
+
+  /** Resolves when nothing that is asked from then on is missed, nor what was asked before. The watch ends with the holding. */
+  readonly arm = async ({ path, signal: ended }: Holding, signal?: AbortSignal): Promise<void> => {
+    let told = false;
+    const look = async (until?: AbortSignal) => {
+      const { data } = await this.zk.get(path, { signal: until });
+      if (told || data.toString() !== REVOKE) return;
+      told = true;
+      void this.handedOver.promise.then(() => this.tell(ended));
+    };
+    await this.zk.watch(
+      path,
+      ({ type }) => {
+        // It fails when the connection does, and the holding has ended then; a node that is gone ends it, too.
+        if (type === 'changed' || type === 'rearmed') look(ended).catch(() => undefined);
+      },
+      { until: ended, signal },
+    );
+    await look(signal);
   };
-  await zk.watch(
-    path,
-    ({ type }) => {
-      // A node that is gone ends the signal.
-      if (type === 'changed' || type === 'rearmed') look().catch(() => undefined);
-    },
-    { until: signal },
-  );
-  await look();
+
+  /** The lock is its caller's now. */
+  begin(): void {
+    this.handedOver.resolve();
+  }
+
+  /** After what the caller does with the handle at once. What the callback throws is uncaught: nobody waits for it. */
+  private tell(ended: AbortSignal): void {
+    this.zk.clock.after(0, () => {
+      if (!ended.aborted) this.onRevoke();
+    });
+  }
 }

@@ -1,10 +1,11 @@
 import { FlashmeshError, requirePositiveInteger, throwIfAborted } from '@flashmesh/core';
 import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
 import { type WaitOptions, withDeadline } from './deadline.ts';
+import { createdOrGivenUp, leaveBehind } from './give-up.ts';
+import { whileInReach } from './guaranteed-delete.ts';
 import { hold, type Holding } from './holding.ts';
 import { Lock, participantsOf } from './lock.ts';
-import { whileInReach } from './guaranteed-delete.ts';
-import { leaveBehind, takePlace } from './turn.ts';
+import { protectedCreate } from './protected-create.ts';
 import { untilChildren } from './wait-for.ts';
 
 /**
@@ -93,7 +94,8 @@ export class Semaphore {
   private async leaseBehind(signal: AbortSignal, wait: boolean): Promise<Holding | undefined> {
     for (;;) {
       throwIfAborted(signal);
-      const node = await takePlace(this.zk, { path: this.leases, prefix: 'lease-', data: '' }, signal);
+      const creating = protectedCreate(this.zk, this.leases, 'lease-', '');
+      const node = await createdOrGivenUp(this.zk, creating, signal);
       try {
         // Counted and not ordered: only who holds the door adds one, so there are never more than were counted.
         const enough = (names: string[]) => names.length <= this.maxLeases() || !names.includes(node.name);

@@ -1,5 +1,6 @@
 import { runSeeds } from '@flashmesh/zookeeper/testing';
-import { type Corner, corners } from './testing/simulation/corners.ts';
+import type { Corner } from './testing/simulation/corner.ts';
+import { corners } from './testing/simulation/corners.ts';
 import { runRecipes } from './testing/simulation/recipes.ts';
 
 describe('Recipes on a simulated ensemble', () => {

@@ -1,6 +1,7 @@
-import { abortError, throwIfAborted } from '@flashmesh/core';
+import { throwIfAborted } from '@flashmesh/core';
 import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
-import { guaranteedDelete, whileInReach } from './guaranteed-delete.ts';
+import { createdOrGivenUp, leaveBehind } from './give-up.ts';
+import { guaranteedDelete } from './guaranteed-delete.ts';
 import { type Holding, type OwnWatch, watchOwn } from './holding.ts';
 import { type OwnNode, protectedCreate } from './protected-create.ts';
 import { inSequence } from './sequence.ts';
@@ -18,6 +19,11 @@ export interface Line {
   readonly behind?: (names: readonly string[], own: string) => string | undefined;
   /** Leave instead of waiting. @default true */
   readonly wait?: boolean;
+  /**
+   * What belongs to holding it, done when it is one's turn: it is held only afterwards. When a connection is lost over it, it is done
+   * again with the holding of the next; what else it throws gives the place up.
+   */
+  readonly prepare?: (holding: Holding, signal?: AbortSignal) => Promise<void>;
 }
 
 /**
@@ -34,7 +40,8 @@ export async function awaitTurn(
 ): Promise<Holding | undefined> {
   for (;;) {
     throwIfAborted(signal);
-    const node = await takePlace(zk, line, signal);
+    const creating = protectedCreate(zk, line.path, line.prefix, line.data);
+    const node = await createdOrGivenUp(zk, creating, signal);
     try {
       const turn = await advance(zk, line, node, signal);
       if (turn === 'not yet') {
@@ -47,33 +54,6 @@ export async function awaitTurn(
       throw error;
     }
   }
-}
-
-/** @internal Creates the own node. An abort does not wait for the reply: the node is removed whenever it turns up. */
-export async function takePlace(zk: ZooKeeper, line: Line, signal?: AbortSignal): Promise<OwnNode> {
-  const creating = protectedCreate(zk, line.path, line.prefix, line.data);
-  if (!signal) return creating;
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(abortError(signal));
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([creating, aborted.promise]);
-  } catch (error) {
-    if (signal.aborted) {
-      // When nothing was created, nothing is to be removed: the caller has the reason of its signal.
-      creating.then((node) => guaranteedDelete(zk, node.path, node.owner)).catch(() => undefined);
-    }
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-}
-
-/** @internal Removes the own node, as far as that can be waited for. */
-export async function leaveBehind(zk: ZooKeeper, node: OwnNode, signal?: AbortSignal): Promise<void> {
-  // What led here matters more to the caller than a failure to clean up, which only a missing permission can cause.
-  const deleting = guaranteedDelete(zk, node.path, node.owner).catch(() => undefined);
-  await whileInReach(zk, deleting, signal);
 }
 
 /** What is held, or `undefined` when the own node has gone. */
@@ -99,6 +79,7 @@ async function advance(
         if (!names.includes(node.name)) return undefined;
         const before = behind(names, node.name);
         if (before === undefined) {
+          await line.prepare?.(holding, signal);
           if (!own.signal.aborted) return (held = holding);
         } else if (line.wait === false) return 'not yet';
         else await untilGone(zk, joinPath(line.path, before), signal);

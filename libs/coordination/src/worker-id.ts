@@ -1,6 +1,10 @@
-import { FlashmeshError, requirePositiveInteger } from '@flashmesh/core';
+import { randomUUID } from 'node:crypto';
+import { FlashmeshError, requirePositiveInteger, throwIfAborted } from '@flashmesh/core';
 import { isZooKeeperError, joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
+import { claimNode } from './claim-node.ts';
+import { createdOrGivenUp, leaveBehind } from './give-up.ts';
 import { hold, type Holding } from './holding.ts';
+import type { OwnNode } from './protected-create.ts';
 
 /** A number that no other process has while this one holds it. */
 export interface WorkerId extends Holding {
@@ -12,29 +16,48 @@ export interface WorkerId extends Holding {
  * claim ends with the session (its signal aborts): whoever makes ids with it stops then and claims another.
  *
  * @param owner named in the node, for people who look.
- * @throws FlashmeshError `resource_exhausted` (`NO_WORKER_ID`) when all are taken; RangeError.
+ * @throws FlashmeshError `resource_exhausted` (`NO_WORKER_ID`) when all are taken; ZooKeeperError when they could not be read; the
+ *   reason of the signal; RangeError. No number stays taken then.
  */
 export async function claimWorkerId(
   zk: ZooKeeper,
   path: string,
   owner: string,
   count: number,
+  signal?: AbortSignal,
 ): Promise<WorkerId> {
   requirePositiveInteger('count', count);
-  await zk.mkdirp(path);
-  const taken = new Set(await zk.children(path));
+  for (;;) {
+    throwIfAborted(signal);
+    const node = await claimOne(zk, path, `${owner} ${randomUUID()}`, count, signal);
+    try {
+      const held = await hold(zk, node, signal);
+      if (held) return Object.assign(held, { id: Number(node.name) });
+    } catch (error) {
+      if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED')) {
+        await leaveBehind(zk, node, signal);
+        throw error;
+      }
+    }
+    // The connection broke before it was held: the number is given back, and claimed again like any other.
+    await leaveBehind(zk, node, signal);
+  }
+}
+
+async function claimOne(
+  zk: ZooKeeper,
+  path: string,
+  data: string,
+  count: number,
+  signal?: AbortSignal,
+): Promise<OwnNode> {
+  await zk.mkdirp(path, { signal });
+  const taken = new Set(await zk.children(path, { signal }));
   for (let id = 0; id < count; id++) {
     const name = String(id);
     if (taken.has(name)) continue;
-    const at = joinPath(path, name);
-    try {
-      const { stat } = await zk.create(at, owner, { mode: 'ephemeral' });
-      const held = await hold(zk, { path: at, name, czxid: stat.czxid, owner: stat.ephemeralOwner });
-      if (held) return Object.assign(held, { id });
-    } catch (error) {
-      // After a lost reply the number may be ours: it is left to die with the session, and the next one is tried.
-      if (!isZooKeeperError(error, 'ZK_NODE_EXISTS', 'ZK_CONNECTION_LOSS')) throw error;
-    }
+    const node = await createdOrGivenUp(zk, claimNode(zk, joinPath(path, name), data), signal);
+    if (node) return node;
   }
   throw new FlashmeshError('resource_exhausted', 'NO_WORKER_ID', `all ${count} numbers of ${path} are taken`);
 }

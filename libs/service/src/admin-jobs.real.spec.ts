@@ -85,15 +85,17 @@ describe('AdminJobs, real ZooKeeper', () => {
   it('leaves the job of an instance that stops or dies to another, whose word counts', async () => {
     const desk = jobsOf(await connect(), 'desk');
     const { id } = await desk.submit('order', 'rebuild');
-    const hang = () => {
+    const hang = (heeds = true) => {
       const begun = Promise.withResolvers<void>();
       const released = Promise.withResolvers<void>();
+      const told = Promise.withResolvers<void>();
       const handler = async (signal: AbortSignal) => {
         begun.resolve();
-        signal.addEventListener('abort', () => released.reject(new Error('stopping')), { once: true });
+        signal.addEventListener('abort', () => told.resolve(), { once: true });
         await released.promise;
+        if (heeds && signal.aborted) throw new Error('stopping');
       };
-      return { begun: begun.promise, end: () => released.resolve(), handler };
+      return { begun: begun.promise, told: told.promise, end: () => released.resolve(), handler };
     };
     // One begins it and is told to stop.
     const first = hang();
@@ -106,9 +108,11 @@ describe('AdminJobs, real ZooKeeper', () => {
     await first.begun;
     expect(await desk.find(id)).toMatchObject({ state: 'running', takenBy: 'one', attempts: 1 });
     stopping.abort();
+    await first.told;
+    first.end();
     await stopped;
-    // The next one begins it and loses its session, though it goes on: a frozen process that wakes up.
-    const second = hang();
+    // The next one begins it and loses its session: it is told, and goes on all the same.
+    const second = hang(false);
     const zombie = await connect();
     const warnings: string[] = [];
     const told = { ...silent, warn: (_: object, text: string) => warnings.push(text) } as unknown as Logger;
@@ -121,6 +125,7 @@ describe('AdminJobs, real ZooKeeper', () => {
     const lost = zombie.sessionId;
     const thief = await ZooKeeper.connect({ servers, session: zombie.credentials });
     await thief.close();
+    await second.told;
     await third.begun;
     expect(await desk.find(id)).toMatchObject({ state: 'running', takenBy: 'three', attempts: 3 });
     await eventually(() => zombie.state.name === 'connected' && zombie.sessionId !== lost);

@@ -4,7 +4,10 @@ import type { Logger } from '@flashmesh/telemetry';
 import type { ZooKeeper } from '@flashmesh/zookeeper';
 import { type AdminJob, isOver, JobRecords } from './job-records.ts';
 
-/** Does a job; the signal aborts when this instance stops or the job takes too long. It may be called again for the same job. */
+/**
+ * Does a job. The signal aborts when this instance stops, when the job takes too long, and as soon as it may be another instance's: the
+ * session by which this one has it is in doubt. It may be called again for the same job.
+ */
 export type JobHandler = (signal: AbortSignal) => Promise<void>;
 
 export interface AdminJobsOptions {
@@ -129,7 +132,7 @@ export class AdminJobs {
     await this.records.update(ended, version);
   }
 
-  /** The job as it ended. @throws what the handler threw because this instance stops: another one does the job. */
+  /** The job as it ended. @throws what the handler threw because this instance stops or lost the job: another one does it. */
   private async run(
     job: AdminJob,
     handlers: Readonly<Record<string, JobHandler>>,

@@ -1,8 +1,12 @@
+import { sleep } from '@flashmesh/core';
 import type { Logger } from '@flashmesh/telemetry';
 import { isZooKeeperError } from './errors.ts';
 import { parentOf } from './paths.ts';
 import { Reconciler } from './reconciler.ts';
 import type { ZooKeeper } from './zookeeper.ts';
+
+/** Between two attempts to take the node out. */
+const RETRY_MS = 100;
 
 /**
  * Keeps an ephemeral node in place: it is made again after a lost session, and when somebody deletes or changes it.
@@ -21,6 +25,8 @@ export class PersistentNode {
   private readonly first = Promise.withResolvers<void>();
   private placed = false;
   private armed = false;
+  private withdrawn = false;
+  /** While one is under way. */
   private withdrawal: Promise<void> | undefined;
   /** Waits for the latest {@link PersistentNode.update}. */
   private updating: PromiseWithResolvers<void> | undefined;
@@ -62,7 +68,7 @@ export class PersistentNode {
    * another process has it. While ZooKeeper is out of reach it waits.
    */
   update(data: string): Promise<void> {
-    if (this.withdrawal) return Promise.resolve();
+    if (this.withdrawn) return Promise.resolve();
     this.data = Buffer.from(data);
     this.updating ??= Promise.withResolvers<void>();
     this.reconciler.poke();
@@ -70,12 +76,16 @@ export class PersistentNode {
   }
 
   /**
-   * Takes the node out, at once. When ZooKeeper is out of reach the node goes with its session.
+   * Takes the node out, at once, and again and again while it is unknown whether that worked. Resolves when it is gone, or its session
+   * is, which takes it along.
    *
-   * @throws ZooKeeperError when it is unknown whether the node is gone.
+   * @throws ZooKeeperError for what waiting does not cure, e.g. `ZK_NO_AUTH`, and `ZK_NOT_READ_ONLY`: it may be called again.
    */
   withdraw(): Promise<void> {
-    this.withdrawal ??= this.remove();
+    this.withdrawn = true;
+    this.withdrawal ??= this.remove().finally(() => {
+      this.withdrawal = undefined;
+    });
     return this.withdrawal;
   }
 
@@ -83,8 +93,22 @@ export class PersistentNode {
     await this.reconciler.stop();
     this.first.resolve();
     this.updated();
-    if (this.zk.state.name === 'closed') return;
-    const stat = await this.zk.exists(this.path);
+    while (this.sessions.has(this.zk.sessionId) && this.zk.state.name !== 'closed') {
+      try {
+        return await this.deleteOwn();
+      } catch (error) {
+        const repeatable =
+          isZooKeeperError(error) && (error.kind === 'unavailable' || error.code === 'ZK_CLOSED');
+        // A server without a quorum may stay one.
+        if (!repeatable || error.code === 'ZK_NOT_READ_ONLY') throw error;
+        await sleep(RETRY_MS, undefined, this.zk.clock);
+      }
+    }
+  }
+
+  /** Whose node it is, the server may know only from others: a create whose reply was lost went through another one. */
+  private async deleteOwn(): Promise<void> {
+    const [, stat] = await Promise.all([this.zk.sync(this.path), this.zk.exists(this.path)]);
     if (!stat || !this.sessions.has(stat.ephemeralOwner)) return;
     try {
       await this.zk.delete(this.path);

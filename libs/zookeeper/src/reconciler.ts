@@ -18,6 +18,7 @@ export class Reconciler {
   private readonly stopped = new AbortController();
   private dirty = false;
   private failures = 0;
+  private active = false;
   private running: Promise<void> | undefined;
 
   constructor(work: (signal: AbortSignal) => Promise<void>, o: ReconcilerOptions = {}) {
@@ -28,10 +29,9 @@ export class Reconciler {
   /** Plans a run. After {@link Reconciler.stop} it does nothing. */
   poke(): void {
     this.dirty = true;
-    if (this.stopped.signal.aborted) return;
-    this.running ??= this.run().finally(() => {
-      this.running = undefined;
-    });
+    if (this.stopped.signal.aborted || this.active) return;
+    this.active = true;
+    this.running = this.run();
   }
 
   /** Aborts the signal of the run under way and resolves when it has ended. No other starts. */
@@ -42,18 +42,25 @@ export class Reconciler {
 
   private async run(): Promise<void> {
     const { signal } = this.stopped;
-    while (this.dirty && !signal.aborted) {
-      this.dirty = false;
-      try {
-        await this.work(signal);
-        this.failures = 0;
-      } catch (error) {
-        if (signal.aborted) return;
-        this.dirty = true;
-        this.o.onError?.(error);
-        const pauseMs = (this.o.pauseMs ?? 100) * 2 ** Math.min(this.failures++, 4);
-        await sleep(pauseMs, signal, this.o.clock ?? systemClock).catch(() => undefined);
-      }
+    try {
+      while (this.dirty && !signal.aborted) await this.once(signal);
+    } finally {
+      // In the same step as the last look at `dirty`: a poke in between would be lost.
+      this.active = false;
+    }
+  }
+
+  private async once(signal: AbortSignal): Promise<void> {
+    this.dirty = false;
+    try {
+      await this.work(signal);
+      this.failures = 0;
+    } catch (error) {
+      if (signal.aborted) return;
+      this.dirty = true;
+      this.o.onError?.(error);
+      const pauseMs = (this.o.pauseMs ?? 100) * 2 ** Math.min(this.failures++, 4);
+      await sleep(pauseMs, signal, this.o.clock ?? systemClock).catch(() => undefined);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { freePorts, ZooKeeperServer } from './zookeeper-server.ts';
+import { freePorts, type ServerOptions, ZooKeeperServer } from './zookeeper-server.ts';
 
 /** Three servers that serve what was written, read-only, when they cannot reach each other. */
 export class Ensemble {
@@ -11,8 +11,8 @@ export class Ensemble {
     this.addresses = addresses;
   }
 
-  /** Prepares one; its members are not started yet. */
-  static async prepare(): Promise<Ensemble> {
+  /** Prepares one; its members are not started yet. @param config lines that all of them have beside the usual ones. */
+  static async prepare(config: ServerOptions['config'] = {}): Promise<Ensemble> {
     const ports = await freePorts(9);
     const at = (index: number) => ports[index] as number;
     const servers = [0, 1, 2].map((i) => [
@@ -29,6 +29,7 @@ export class Ensemble {
           // Without them a server of 3.9 opens no session while it is read-only: that would be a write.
           localSessionsEnabled: true,
           localSessionsUpgradingEnabled: true,
+          ...config,
           ...Object.fromEntries(servers),
         },
         properties: { 'readonlymode.enabled': true },

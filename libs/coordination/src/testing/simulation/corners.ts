@@ -1,30 +1,11 @@
 import { FlashmeshError, sleep } from '@flashmesh/core';
-import { holdsInTime, Simulation, type SimulatedClient } from '@flashmesh/zookeeper/testing';
+import { holdsInTime } from '@flashmesh/zookeeper/testing';
 import { Lock } from '../../lock.ts';
 import { protectedCreate } from '../../protected-create.ts';
-
-const LIMIT_MS = 60_000;
-const PARENT = '/line';
-
-/** A corner of a recipe by itself, on an ensemble where nothing else goes wrong. @throws Error when it does not hold. */
-export type Corner = () => Promise<void>;
-
-function corner(work: (sim: Simulation, client: SimulatedClient) => Promise<void>): Corner {
-  return async () => {
-    const sim = new Simulation({ seed: 1, sessionTimeoutMs: 2000 });
-    const all = async () => {
-      const client = await sim.connect('client');
-      await client.zk.create(PARENT, '');
-      await work(sim, client);
-      await client.zk.close();
-    };
-    await sim.run(all(), LIMIT_MS);
-  };
-}
-
-function childrenOf(sim: Simulation): string[] {
-  return [...(sim.ensemble.tree.get(PARENT)?.children ?? [])];
-}
+import { childrenOf, type Corner, corner, PARENT } from './corner.ts';
+import * as lockCorners from './lock-corners.ts';
+import * as queueCorners from './queue-corners.ts';
+import * as workerIdCorners from './worker-id-corners.ts';
 
 /** The create was applied and its reply lost; the next server has not heard of it yet. */
 export const replyLostAndServerBehind = corner(async (sim, { zk }) => {
@@ -92,4 +73,7 @@ export const corners = {
   replyLostAndServerBehind,
   nodeOfAnOldSession,
   nodeTakenAway,
+  ...lockCorners,
+  ...queueCorners,
+  ...workerIdCorners,
 } as const satisfies Record<string, Corner>;

@@ -23,12 +23,23 @@ export class LockWorkload extends SimulatedWorkload {
     const lock = new Lock(zk, PATH);
     const patience = this.random.pick([undefined, undefined, 0, 100, 2000]);
     let handle: LockHandle | undefined;
+    let asked = 0;
+    const onRevoke = () => {
+      asked++;
+      this.sim.check(
+        handle !== undefined && asked === 1,
+        `${client.name} is asked for a lock back: ${asked}`,
+      );
+    };
+    if (this.random.chance(0.1)) await this.attempt(client, () => lock.revoke(), ['ZK_NO_NODE']);
     await this.attempt(client, async () => {
       const leaving = new AbortController();
       const impatient = this.random.chance(0.1);
       const timer = process.clock.after(this.random.between(1, 200), () => impatient && leaving.abort());
       try {
-        handle = await lock.acquire({ timeoutMs: patience, signal: leaving.signal });
+        const { signal } = leaving;
+        const revocable = this.random.chance(0.5);
+        handle = await lock.acquire({ timeoutMs: patience, signal, ...(revocable ? { onRevoke } : {}) });
       } finally {
         timer.cancel();
       }

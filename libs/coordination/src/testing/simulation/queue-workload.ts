@@ -43,8 +43,20 @@ export class QueueWorkload extends SimulatedWorkload {
     this.over.abort();
     await Promise.all(this.consumers);
     await this.checkEmpty(`${PATH}/claims`);
+    await this.checkEmpty(`${PATH}/puts`);
+    this.checkPutOnce();
     this.sim.check(this.put.size > 0, 'nothing was ever put');
     for (const item of this.put) this.sim.check(this.worked.has(item), `${item} was lost`);
+  }
+
+  private checkPutOnce(): void {
+    const seen = new Set<string>();
+    for (const change of this.sim.ensemble.log.flatMap(({ changes }) => changes)) {
+      if (change.type !== 'create' || !change.path.startsWith(`${PATH}/items/`)) continue;
+      const item = change.data.toString();
+      this.sim.check(!seen.has(item), `${item} was put twice`);
+      seen.add(item);
+    }
   }
 
   private async work(client: SimulatedClient, item: string): Promise<void> {

@@ -1,19 +1,25 @@
 import { armedBy, dustSettled, holdsInTime, leaveNothing, Simulation } from '@flashmesh/zookeeper/testing';
 import { CounterWorkload } from './counter-workload.ts';
+import { DoubleBarrierWorkload } from './double-barrier-workload.ts';
 import { ElectionWorkload } from './election-workload.ts';
 import { guardedNode, LockWorkload } from './lock-workload.ts';
+import { MembershipWorkload } from './membership-workload.ts';
 import { QueueWorkload } from './queue-workload.ts';
 import { ReadWriteLockWorkload } from './read-write-lock-workload.ts';
 import { SemaphoreWorkload } from './semaphore-workload.ts';
+import { WorkerIdWorkload } from './worker-id-workload.ts';
 import type { Workload } from './workload.ts';
 
 const WORKLOADS = {
   counter: CounterWorkload,
+  'double barrier': DoubleBarrierWorkload,
   election: ElectionWorkload,
   lock: LockWorkload,
+  membership: MembershipWorkload,
   queue: QueueWorkload,
   'read-write lock': ReadWriteLockWorkload,
   semaphore: SemaphoreWorkload,
+  'worker id': WorkerIdWorkload,
 } as const;
 export type RecipeName = keyof typeof WORKLOADS;
 

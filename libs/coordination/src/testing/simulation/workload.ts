@@ -61,9 +61,10 @@ export abstract class SimulatedWorkload implements Workload {
     }
   }
 
-  /** No node is left beneath the path, soon: whoever gave up waiting does not wait for its node to go, either. */
-  protected checkEmpty(path: string): Promise<void> {
-    const left = () => [...(this.sim.ensemble.tree.get(path)?.children ?? [])];
+  /** No node but those is left beneath the path, soon: whoever gave up waiting does not wait for its node to go, either. */
+  protected checkEmpty(path: string, but: readonly string[] = []): Promise<void> {
+    const children = () => [...(this.sim.ensemble.tree.get(path)?.children ?? [])];
+    const left = () => children().filter((name) => !but.includes(name));
     return holdsInTime(
       this.sim,
       `nothing is left in ${path}`,
