@@ -123,6 +123,13 @@ describe('release', () => {
     expect(build.sbom).toBe(true);
   });
 
+  it('puts into the charts the digests of images that it signed itself', () => {
+    const run = scripts('release.yml');
+    expect(run).toContain('cosign verify "$image@$digest"');
+    expect(run).toMatch(/release\.yml@\$GITHUB_REF"\n.*\n.*done > "\$RUNNER_TEMP\/images"/);
+    expect(run).toMatch(/package-charts\.sh .* "\$RUNNER_TEMP\/images"\n/);
+  });
+
   it('signs images and charts by digest', () => {
     const signs = scripts('release.yml').match(/cosign sign .*/g);
     expect(signs).toHaveLength(2);
@@ -164,9 +171,11 @@ describe('deploy', () => {
 
   it('installs nothing that the release workflow of that tag did not sign', () => {
     const run = (steps('deploy.yml') as { run?: string }[]).map((step) => step.run ?? '');
-    const verified = run.findIndex((script) => script.includes('cosign verify'));
+    const verified = run.findIndex((script) => script.includes('verify-release.sh'));
     expect(verified).toBeGreaterThan(0);
-    expect(run.findIndex((script) => script.includes('deploy.sh'))).toBeGreaterThan(verified);
-    expect(run[verified]).toContain('.github/workflows/release.yml@refs/tags/v$VERSION');
+    expect(run[verified]).toMatch(/ > "\$RUNNER_TEMP\/charts"$/);
+    const deployed = run.findIndex((script) => script.includes('deploy.sh'));
+    expect(deployed).toBeGreaterThan(verified);
+    expect(run[deployed]).toMatch(/ "\$RUNNER_TEMP\/charts"$/);
   });
 });
