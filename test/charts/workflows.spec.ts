@@ -72,6 +72,12 @@ describe.each(names)('%s', (name) => {
 });
 
 describe('ci', () => {
+  it('lets no commit on main replace another one that waits', () => {
+    expect(workflow('ci.yml').concurrency.group).toBe(
+      "ci-${{ github.event_name == 'push' && github.sha || github.ref }}",
+    );
+  });
+
   it('cancels only what a newer push to a pull request has made worthless', () => {
     expect(workflow('ci.yml').concurrency['cancel-in-progress']).toBe(
       "${{ github.event_name == 'pull_request' }}",
@@ -99,8 +105,19 @@ describe('ci', () => {
     expect(deploys.map(({ env }) => env.KUBECONFIG)).toEqual(
       Array.from({ length: 2 }, () => '${{ runner.temp }}/deployer'),
     );
-    expect(deploys[0].run).toContain('flashmesh default .local/base/helm');
+    expect(deploys[0].run).toContain('flashmesh default .local/base/helm -- --set image.tag=base\n');
+    // What the base was given goes: the version that this chart asks for, which may be another one.
     expect(deploys[1].run).toBe('tools/deploy/deploy.sh flashmesh default helm');
+    expect(readFileSync(join(root, 'tools/deploy/deploy.sh'), 'utf8')).toContain('--reset-values');
+  });
+
+  it('builds the images of the base branch from its own sources, and under another tag than its own', () => {
+    const run = scripts('ci.yml');
+    const builds = run.match(/^.*build-images\.sh.*$/gm)?.map((line) => line.trim());
+    expect(builds).toEqual([
+      'tools/deploy/build-images.sh > "$RUNNER_TEMP/images"',
+      '.local/base/tools/deploy/build-images.sh base >> "$RUNNER_TEMP/images"',
+    ]);
   });
 });
 
