@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
@@ -127,6 +128,20 @@ describe('release', () => {
     expect(workflow('release.yml').concurrency['cancel-in-progress']).toBe(false);
   });
 
+  it.each([
+    ['v1.2.3', false],
+    ['v1.2.3-rc.1', true],
+  ])('drafts %s as a version to try: %s', (tag, toTry) => {
+    const { run } = workflow('release.yml').jobs.draft.steps[0] as Manifest;
+    const gh = 'gh() { [ "$2" = create ] && echo "$*"; }';
+    const { stdout } = spawnSync('bash', ['-ec', `${gh}\n${run}`], {
+      env: { ...process.env, TAG: tag },
+      encoding: 'utf8',
+    });
+    expect(stdout).toContain(`release create ${tag} --draft`);
+    expect(stdout.includes('--prerelease')).toBe(toTry);
+  });
+
   it('reads no cache that a pull request may have written', () => {
     const build = steps('release.yml').find(({ id }) => id === 'build');
     expect(build.with['no-cache']).toBe(true);
@@ -161,8 +176,17 @@ describe('deploy', () => {
     const { on, concurrency, jobs } = workflow('deploy.yml');
     expect(Object.keys(on)).toEqual(['workflow_dispatch', 'release']);
     expect(on.release.types).toEqual(['published']);
-    expect(jobs.deploy.environment).toBe("${{ inputs.environment || 'production' }}");
+    const environment =
+      "${{ inputs.environment || (github.event.release.prerelease && 'staging' || 'production') }}";
+    expect(jobs.deploy.environment).toBe(environment);
+    expect(concurrency.group).toBe(`deploy-${environment}`);
     expect(concurrency['cancel-in-progress']).toBe(false);
+  });
+
+  it('is the same somebody to the cluster in every step, also in the one after a failure', () => {
+    const { env, steps } = workflow('deploy.yml').jobs.deploy as Manifest;
+    expect(env.KUBE_AUDIENCE).toBe("${{ vars.KUBE_AUDIENCE || 'flashmesh' }}");
+    for (const step of steps) expect(step.env?.KUBE_AUDIENCE).toBeUndefined();
   });
 
   it('rolls a release back that does not become ready', () => {
