@@ -153,6 +153,13 @@ describe('release', () => {
     expect(build.platforms).toBe('linux/amd64,linux/arm64');
     expect(build.provenance).toBe('mode=max');
     expect(build.sbom).toBe(true);
+    // Nothing is emulated: what runs while an image is made runs where the build runs.
+    expect(text('release.yml')).not.toContain('qemu');
+    const stages = readFileSync(join(root, 'Dockerfile'), 'utf8')
+      .split(/^FROM /m)
+      .slice(1);
+    for (const stage of stages.slice(0, -1)) expect(stage).toMatch(/^--platform=\$\{BUILDPLATFORM\} /);
+    expect(stages.at(-1)).not.toMatch(/^(--platform|RUN)|\nRUN/);
   });
 
   it('puts into the charts the digests of images that it signed itself', () => {
