@@ -93,6 +93,21 @@ describe('ci', () => {
     }
   });
 
+  it.each([
+    ['119.9 MB above', 319_900_000, 0],
+    ['120 MB above', 320_000_000, 1],
+  ])('lets no image be %s its base', (_, size, code) => {
+    const docker = `docker() { case "$*" in *node:*) echo 200000000 ;; *flashmesh/order:ci) echo ${size} ;; *) exit 3 ;; esac; }`;
+    const run = steps('ci.yml').find((step) => String(step.run).includes('image-size.sh'))?.run;
+    const { status, stdout } = spawnSync('bash', ['-ec', `${docker}\nexport -f docker\n${run}`], {
+      cwd: root,
+      env: { ...process.env, APP: 'order' },
+      encoding: 'utf8',
+    });
+    expect(stdout).toMatch(/^flashmesh\/order:ci adds \d+ MB to docker.io\/library\/node:/);
+    expect(status).toBe(code);
+  });
+
   it('has one gate that waits for every other job and demands success, also where one was skipped', () => {
     const { gate, ...others } = workflow('ci.yml').jobs as Record<string, Manifest>;
     expect(gate.needs.toSorted()).toEqual(Object.keys(others).sort());
