@@ -147,7 +147,7 @@ describe('release', () => {
     ['v1.2.3', false],
     ['v1.2.3-rc.1', true],
   ])('drafts %s as a version to try: %s', (tag, toTry) => {
-    const { run } = workflow('release.yml').jobs.draft.steps[0] as Manifest;
+    const { run } = workflow('release.yml').jobs.draft.steps[0];
     const gh = 'gh() { [ "$2" = create ] && echo "$*"; }';
     const { stdout } = spawnSync('bash', ['-ec', `${gh}\n${run}`], {
       env: { ...process.env, TAG: tag },
@@ -206,7 +206,7 @@ describe('deploy', () => {
   });
 
   it('is the same somebody to the cluster in every step, also in the one after a failure', () => {
-    const { env, steps } = workflow('deploy.yml').jobs.deploy as Manifest;
+    const { env, steps } = workflow('deploy.yml').jobs.deploy;
     expect(env.KUBE_AUDIENCE).toBe("${{ vars.KUBE_AUDIENCE || 'flashmesh' }}");
     for (const step of steps) expect(step.env?.KUBE_AUDIENCE).toBeUndefined();
   });
