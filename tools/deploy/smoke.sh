@@ -31,7 +31,8 @@ forward() {
   kubectl --namespace "$namespace" port-forward --address 127.0.0.1 "service/$2" ":$3" >"$scratch/$1" 2>&1 &
   forwards+=($!)
   port=''
-  for _ in {1..100}; do
+  # A busy cluster takes its time; a kubectl that ended is not waited for.
+  for _ in {1..300}; do
     port=$(sed -n 's/^Forwarding from 127.0.0.1:\([0-9]*\) .*/\1/p' "$scratch/$1")
     [ -z "$port" ] || break
     kill -0 "${forwards[-1]}" 2>/dev/null || break
