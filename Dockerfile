@@ -2,14 +2,15 @@
 # The bundle has every dependency inside, so the image is the Node base and one file.
 ARG NODE_IMAGE=docker.io/library/node:26-bookworm-slim
 
+# Both stages before the last run where the build runs, whatever the image is for: what they make is JavaScript.
 # What npm needs to know of the workspaces, apart: a changed source does not install again.
-FROM ${NODE_IMAGE} AS manifests
+FROM --platform=${BUILDPLATFORM} ${NODE_IMAGE} AS manifests
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 COPY libs ./libs
 RUN find libs -type f ! -name package.json -delete
 
-FROM ${NODE_IMAGE} AS build
+FROM --platform=${BUILDPLATFORM} ${NODE_IMAGE} AS build
 WORKDIR /src
 COPY --from=manifests /src ./
 # The secret is for whoever reaches a registry of their own; without it the default is asked.
@@ -22,7 +23,9 @@ ARG APP
 RUN test -n "$APP" || { echo 'APP is not set: build with --build-arg APP=<folder of apps/>' >&2; exit 1; }
 # Source maps stay behind: names are not mangled, and the maps are larger than the bundle.
 RUN npx nest build "$APP" && mv "dist/apps/$APP" /app && find /app -name '*.map' -delete && echo '{"type":"module"}' > /app/package.json
+RUN native=$(find /app -name '*.node' -o -name '*.so' -o -name '*.so.[0-9]*') && test -z "$native" || { echo "for one platform only: $native" >&2; exit 1; }
 
+# No RUN from here on: a builder for one platform makes the images of all.
 FROM ${NODE_IMAGE}
 ARG APP
 ARG VERSION=0.1.0

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
-import { find, type Manifest, podTemplates } from './support.ts';
+import { find, type Manifest, podTemplates, render } from './support.ts';
 
 const root = join(import.meta.dirname, '../..');
 const folder = join(root, 'k8s');
@@ -193,6 +193,13 @@ describe('the rush', () => {
       env.some(({ name }: Manifest) => name === 'ADMIN_TOKEN'),
     );
     expect(withToken.map(({ name }) => name)).toEqual(['sale']);
+  });
+
+  it('gives each container what the chart gives that of its own rush', () => {
+    const rush = find(render('flashmesh', { set: ['rush.enabled=true'] }), 'Job', 'flashmesh-rush-1');
+    const given = ({ initContainers, containers }: Manifest) =>
+      [...initContainers, ...containers].map(({ name, resources }: Manifest) => [name, resources]);
+    expect(given(pod)).toEqual(given(rush.spec.template.spec));
   });
 
   it('is a client of Kafka and of the gateway to their network policies', () => {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
@@ -72,6 +73,12 @@ describe.each(names)('%s', (name) => {
 });
 
 describe('ci', () => {
+  it('lets no commit on main replace another one that waits', () => {
+    expect(workflow('ci.yml').concurrency.group).toBe(
+      "ci-${{ github.event_name == 'push' && github.sha || github.ref }}",
+    );
+  });
+
   it('cancels only what a newer push to a pull request has made worthless', () => {
     expect(workflow('ci.yml').concurrency['cancel-in-progress']).toBe(
       "${{ github.event_name == 'pull_request' }}",
@@ -84,6 +91,21 @@ describe('ci', () => {
       const { app } = workflow(name).jobs.images.strategy.matrix as { app: string[] };
       expect(app.toSorted()).toEqual(apps);
     }
+  });
+
+  it.each([
+    ['119.9 MB above', 319_900_000, 0],
+    ['120 MB above', 320_000_000, 1],
+  ])('lets no image be %s its base', (_, size, code) => {
+    const docker = `docker() { case "$*" in *node:*) echo 200000000 ;; *flashmesh/order:ci) echo ${size} ;; *) exit 3 ;; esac; }`;
+    const run = steps('ci.yml').find((step) => String(step.run).includes('image-size.sh'))?.run;
+    const { status, stdout } = spawnSync('bash', ['-ec', `${docker}\nexport -f docker\n${run}`], {
+      cwd: root,
+      env: { ...process.env, APP: 'order' },
+      encoding: 'utf8',
+    });
+    expect(stdout).toMatch(/^flashmesh\/order:ci adds \d+ MB to docker.io\/library\/node:/);
+    expect(status).toBe(code);
   });
 
   it('has one gate that waits for every other job and demands success, also where one was skipped', () => {
@@ -99,8 +121,19 @@ describe('ci', () => {
     expect(deploys.map(({ env }) => env.KUBECONFIG)).toEqual(
       Array.from({ length: 2 }, () => '${{ runner.temp }}/deployer'),
     );
-    expect(deploys[0].run).toContain('flashmesh default .local/base/helm');
+    expect(deploys[0].run).toContain('flashmesh default .local/base/helm -- --set image.tag=base\n');
+    // What the base was given goes: the version that this chart asks for, which may be another one.
     expect(deploys[1].run).toBe('tools/deploy/deploy.sh flashmesh default helm');
+    expect(readFileSync(join(root, 'tools/deploy/deploy.sh'), 'utf8')).toContain('--reset-values');
+  });
+
+  it('builds the images of the base branch from its own sources, and under another tag than its own', () => {
+    const run = scripts('ci.yml');
+    const builds = run.match(/^.*build-images\.sh.*$/gm)?.map((line) => line.trim());
+    expect(builds).toEqual([
+      'tools/deploy/build-images.sh > "$RUNNER_TEMP/images"',
+      '.local/base/tools/deploy/build-images.sh base >> "$RUNNER_TEMP/images"',
+    ]);
   });
 });
 
@@ -108,6 +141,20 @@ describe('release', () => {
   it('is made from a tag, and never cut off in the middle', () => {
     expect(workflow('release.yml').on).toEqual({ push: { tags: ['v*'] } });
     expect(workflow('release.yml').concurrency['cancel-in-progress']).toBe(false);
+  });
+
+  it.each([
+    ['v1.2.3', false],
+    ['v1.2.3-rc.1', true],
+  ])('drafts %s as a version to try: %s', (tag, toTry) => {
+    const { run } = workflow('release.yml').jobs.draft.steps[0];
+    const gh = 'gh() { [ "$2" = create ] && echo "$*"; }';
+    const { stdout } = spawnSync('bash', ['-ec', `${gh}\n${run}`], {
+      env: { ...process.env, TAG: tag },
+      encoding: 'utf8',
+    });
+    expect(stdout).toContain(`release create ${tag} --draft`);
+    expect(stdout.includes('--prerelease')).toBe(toTry);
   });
 
   it('reads no cache that a pull request may have written', () => {
@@ -121,6 +168,20 @@ describe('release', () => {
     expect(build.platforms).toBe('linux/amd64,linux/arm64');
     expect(build.provenance).toBe('mode=max');
     expect(build.sbom).toBe(true);
+    // Nothing is emulated: what runs while an image is made runs where the build runs.
+    expect(text('release.yml')).not.toContain('qemu');
+    const stages = readFileSync(join(root, 'Dockerfile'), 'utf8')
+      .split(/^FROM /m)
+      .slice(1);
+    for (const stage of stages.slice(0, -1)) expect(stage).toMatch(/^--platform=\$\{BUILDPLATFORM\} /);
+    expect(stages.at(-1)).not.toMatch(/^(--platform|RUN)|\nRUN/);
+  });
+
+  it('puts into the charts the digests of images that it signed itself', () => {
+    const run = scripts('release.yml');
+    expect(run).toContain('cosign verify "$image@$digest"');
+    expect(run).toMatch(/release\.yml@\$GITHUB_REF"\n.*\n.*done > "\$RUNNER_TEMP\/images"/);
+    expect(run).toMatch(/package-charts\.sh .* "\$RUNNER_TEMP\/images"\n/);
   });
 
   it('signs images and charts by digest', () => {
@@ -137,8 +198,17 @@ describe('deploy', () => {
     const { on, concurrency, jobs } = workflow('deploy.yml');
     expect(Object.keys(on)).toEqual(['workflow_dispatch', 'release']);
     expect(on.release.types).toEqual(['published']);
-    expect(jobs.deploy.environment).toBe("${{ inputs.environment || 'production' }}");
+    const environment =
+      "${{ inputs.environment || (github.event.release.prerelease && 'staging' || 'production') }}";
+    expect(jobs.deploy.environment).toBe(environment);
+    expect(concurrency.group).toBe(`deploy-${environment}`);
     expect(concurrency['cancel-in-progress']).toBe(false);
+  });
+
+  it('is the same somebody to the cluster in every step, also in the one after a failure', () => {
+    const { env, steps } = workflow('deploy.yml').jobs.deploy;
+    expect(env.KUBE_AUDIENCE).toBe("${{ vars.KUBE_AUDIENCE || 'flashmesh' }}");
+    for (const step of steps) expect(step.env?.KUBE_AUDIENCE).toBeUndefined();
   });
 
   it('rolls a release back that does not become ready', () => {
@@ -164,9 +234,11 @@ describe('deploy', () => {
 
   it('installs nothing that the release workflow of that tag did not sign', () => {
     const run = (steps('deploy.yml') as { run?: string }[]).map((step) => step.run ?? '');
-    const verified = run.findIndex((script) => script.includes('cosign verify'));
+    const verified = run.findIndex((script) => script.includes('verify-release.sh'));
     expect(verified).toBeGreaterThan(0);
-    expect(run.findIndex((script) => script.includes('deploy.sh'))).toBeGreaterThan(verified);
-    expect(run[verified]).toContain('.github/workflows/release.yml@refs/tags/v$VERSION');
+    expect(run[verified]).toMatch(/ > "\$RUNNER_TEMP\/charts"$/);
+    const deployed = run.findIndex((script) => script.includes('deploy.sh'));
+    expect(deployed).toBeGreaterThan(verified);
+    expect(run[deployed]).toMatch(/ "\$RUNNER_TEMP\/charts"$/);
   });
 });

@@ -16,7 +16,7 @@ helm list --all --namespace "$1" 2>&1
 section events
 k "$1" get events --sort-by=.lastTimestamp | tail -n 100
 
-for pod in $(k "$1" get pods --output name); do
+for pod in $(kubectl --namespace "$1" get pods --output name); do
   section "$pod"
   k "$1" describe "$pod" | tail -n 60
   k "$1" logs "$pod" --all-containers --prefix --tail=60

@@ -20,6 +20,11 @@ export class Checks {
     }
   }
 
+  /** How many have failed so far. */
+  get failed(): number {
+    return this.failures.length;
+  }
+
   /** Tells the counts; @returns the exit code. */
   report(): number {
     for (const name of this.failures) console.log(`failed: ${name}`);

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { root } from '../local/paths.ts';
 import { runCommand } from '../local/run-command.ts';
 
 /** An object as the API server tells it; looked into field by field. */
@@ -31,6 +33,11 @@ export class Cluster {
 
   helm(...args: string[]): Promise<string> {
     return this.run('helm', ['--namespace', this.namespace, ...args]);
+  }
+
+  /** A script of tools/deploy, for the namespace. */
+  script(name: string, ...args: string[]): Promise<string> {
+    return this.run(join(root, 'tools/deploy', name), [this.namespace, ...args]);
   }
 
   /** `kubectl apply` of a text. */

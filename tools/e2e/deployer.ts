@@ -1,9 +1,8 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parse, stringify } from 'yaml';
 import { root } from '../local/paths.ts';
-import { Cluster, type KubeObject } from './cluster.ts';
+import { Cluster } from './cluster.ts';
 
 /** What a cluster's admin applies once, in this order. */
 const onceForAll = ['namespace.yaml', 'quota.yaml', 'limits.yaml', 'deployer.yaml', 'network-policies.yaml'];
@@ -15,12 +14,8 @@ const onceForAll = ['namespace.yaml', 'quota.yaml', 'limits.yaml', 'deployer.yam
  */
 export async function prepareNamespace(admin: Cluster): Promise<Cluster> {
   for (const file of onceForAll) await admin.kubectl('apply', '--filename', join(root, 'k8s', file));
-  const token = await admin.kubectl('create', 'token', 'deployer', '--duration=4h');
-  const config: KubeObject = parse(await admin.kubectl('config', 'view', '--minify', '--raw', '-o', 'yaml'));
-  config.users = [{ name: 'deployer', user: { token: token.trim() } }];
-  config.contexts[0].context.user = 'deployer';
   const folder = await mkdtemp(join(tmpdir(), 'flashmesh-e2e-'));
   const file = join(folder, 'kubeconfig');
-  await writeFile(file, stringify(config), { mode: 0o600 });
+  await admin.script('deployer-kubeconfig.sh', file, '4h');
   return new Cluster(admin.namespace, file);
 }

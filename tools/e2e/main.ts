@@ -52,6 +52,7 @@ async function main(): Promise<number> {
 async function runScenario(checks: Checks, scenario: Scenario, keep: boolean): Promise<void> {
   const admin = new Cluster('flashmesh');
   await dropNamespace(admin);
+  const before = checks.failed;
   try {
     let deployer: Cluster | undefined;
     await checks.check('the namespace, prepared as k8s/ says', async () => {
@@ -60,6 +61,7 @@ async function runScenario(checks: Checks, scenario: Scenario, keep: boolean): P
     if (deployer) await scenario(checks, admin, deployer);
   } finally {
     await showTroubles(admin);
+    if (checks.failed > before) console.log(await admin.script('dump.sh'));
     if (!keep) await dropNamespace(admin);
   }
 }

@@ -35,25 +35,34 @@ export async function runRush(cluster: Cluster, releases: Releases, o: RushOptio
   );
   await cluster.apply(rendered.replace(/^  name: flashmesh-rush-1$/m, `  name: ${name}`));
   try {
-    const pod = await eventually('the buyers begin', 300, async () => {
+    await eventually('the buyers begin', 300, async () => {
       const [found] = await podsOf(cluster, name);
       const pod = found?.metadata?.name as string | undefined;
       // There is no log before the container runs.
       const log = pod && (await cluster.kubectl('logs', pod, '--container', 'run').catch(() => ''));
-      return log?.includes('buyers are ready') ? pod : undefined;
+      return log?.includes('buyers are ready') ? true : undefined;
     });
     await o.meanwhile();
-    const phase = await eventually('the rush ends', 900, async () => {
-      const [found] = await podsOf(cluster, name);
-      const phase = found?.status?.phase as string | undefined;
-      return phase === 'Succeeded' || phase === 'Failed' ? phase : undefined;
-    });
-    const report = await reportOf(cluster, pod);
-    if (phase === 'Failed') throw new Error(`the rush failed\n${report}`);
-    return report;
+    return await rushEnds(cluster, name);
   } finally {
     await cluster.kubectl('delete', 'job', name, '--ignore-not-found', '--wait=false');
   }
+}
+
+/**
+ * Waits for the end of a Job of buyers and verifier.
+ *
+ * @returns what they reported.
+ * @throws Error with their reports when a request failed or a rule is broken.
+ */
+export async function rushEnds(cluster: Cluster, job: string): Promise<string> {
+  const { metadata, status } = await eventually('the rush ends', 900, async () => {
+    const [pod] = await podsOf(cluster, job);
+    return ['Succeeded', 'Failed'].includes(pod?.status?.phase as string) ? pod : undefined;
+  });
+  const report = await reportOf(cluster, metadata.name as string);
+  if (status.phase === 'Failed') throw new Error(`the rush failed\n${report}`);
+  return report;
 }
 
 function podsOf(cluster: Cluster, job: string): Promise<KubeObject[]> {

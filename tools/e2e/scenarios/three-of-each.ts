@@ -1,6 +1,7 @@
 import { type Checks, expect } from '../checks.ts';
 import type { Cluster } from '../cluster.ts';
 import { Releases } from '../releases.ts';
+import { chaosOfK8s, rushOfK8s } from './jobs-of-k8s.ts';
 import { nothingRefused } from './one-of-each.ts';
 
 const MAX_SECONDS = 300;
@@ -17,6 +18,9 @@ export async function threeOfEach(checks: Checks, admin: Cluster, deployer: Clus
     expect(seconds <= MAX_SECONDS, `it took ${seconds} s`);
     return `${seconds} s`;
   });
+  await checks.check('three of each: the rush of k8s/', () => rushOfK8s(admin));
+  await checks.check('three of each: chaos of k8s/ deletes a pod', () => chaosOfK8s(admin));
+  await checks.check('three of each: the smoke test after it', () => deployer.script('smoke.sh'));
   await checks.check('three of each: Pod Security restricted refused nothing', () => nothingRefused(admin));
   await checks.check('three of each: uninstalled', () => releases.uninstall());
 }

@@ -15,6 +15,7 @@ export async function variant(
   if (!installed) return;
   await checks.check(`${profile}: helm test of every chart`, () => releases.test());
   await checks.check(`${profile}: an order and its trace`, () => tracedOrder(deployer));
+  await checks.check(`${profile}: the smoke test of tools/deploy`, () => deployer.script('smoke.sh'));
   await checks.check(`${profile}: Pod Security restricted refused nothing`, () => nothingRefused(admin));
   await checks.check(`${profile}: uninstalled`, () => releases.uninstall());
 }
