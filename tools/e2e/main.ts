@@ -21,6 +21,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   upgrades: upgradesUnderLoad,
   deletions: deletionsUnderLoad,
   secure: (checks, admin, deployer) => variant(checks, admin, deployer, 'secure'),
+  'ha-secure': (checks, admin, deployer) => variant(checks, admin, deployer, 'ha', 'secure'),
   'zookeeper-mode': (checks, admin, deployer) => variant(checks, admin, deployer, 'zookeeper-mode'),
 };
 

@@ -36,8 +36,22 @@ apps that call it.
 {{- include "common.image" (dict "root" .root "image" (dict "registry" $image.registry "repository" (printf "%s/%s" $image.repository .app) "tag" $image.tag "digest" .digest)) -}}
 {{- end -}}
 
+{{- define "flashmesh.zookeeperPort" -}}
+{{- ternary 2281 2181 (eq (include "common.secure" .) "true") -}}
+{{- end -}}
+
+{{/*
+Where ZooKeeper is: the servers that are named, the Service in front of one, or each server of an ensemble, so that a client picks
+another when one is away. These by the whole names that the zookeeper chart's certificate has, which knows no shorter ones of pods.
+*/}}
 {{- define "flashmesh.zookeeperServers" -}}
-{{- .Values.zookeeper.servers | default (ternary "zookeeper:2281" "zookeeper:2181" (eq (include "common.secure" .) "true")) -}}
+{{- $port := include "flashmesh.zookeeperPort" . -}}
+{{- $domain := printf "%s.svc.%s" .Release.Namespace .Values.clusterDomain -}}
+{{- $servers := list -}}
+{{- range $i := until (int .Values.zookeeper.replicas) -}}
+{{- $servers = append $servers (printf "zookeeper-%d.zookeeper-headless.%s:%s" $i $domain $port) -}}
+{{- end -}}
+{{- .Values.zookeeper.servers | default (eq (len $servers) 1 | ternary (printf "zookeeper:%s" $port) (join "," $servers)) -}}
 {{- end -}}
 
 {{/* How to reach Kafka, for everything that does. */}}
