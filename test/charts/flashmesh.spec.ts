@@ -88,7 +88,29 @@ describe('the flashmesh chart', () => {
       consumerGroup: 'inventory',
       limitToPartitionsWithLag: 'true',
       excludePersistentLag: 'true',
+      ensureEvenDistributionOfPartitions: 'true',
     });
+  });
+
+  it('names the brokers to KEDA, which asks from another namespace, as their certificate and their policy do', () => {
+    const values = { apps: { inventory: { autoscaling: { kind: 'keda' } } } };
+    const brokers = (more: object): string =>
+      find(render(chart, { values: { ...values, ...more } }), 'ScaledObject', 'flashmesh-inventory').spec
+        .triggers[0].metadata.bootstrapServers;
+    expect(brokers({ kafka: { brokers: 'a:9092,b.example.org:9093' }, clusterDomain: 'example' })).toBe(
+      'a.shop.svc.example:9092,b.example.org:9093',
+    );
+    const security = { mode: 'cert-manager', certManager: { issuerRef: { name: 'any' } } };
+    const kafka = render('kafka', { values: { security, networkPolicy: { scalerNamespace: 'keda' } } });
+    const [host, port] = brokers({}).split(':');
+    expect(find(kafka, 'Certificate', 'kafka-tls').spec.dnsNames).toContain(host);
+    const [clients] = find(kafka, 'NetworkPolicy', 'kafka').spec.ingress;
+    expect(clients.ports).toEqual([{ port: Number(port), protocol: 'TCP' }]);
+    expect(clients.from).toContainEqual({
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'keda' } },
+    });
+    const closed = JSON.stringify(find(render('kafka'), 'NetworkPolicy', 'kafka').spec.ingress);
+    expect(closed).not.toContain('namespaceSelector');
   });
 
   it('has a disruption budget only where a pod can be spared', () => {

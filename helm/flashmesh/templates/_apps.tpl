@@ -64,6 +64,18 @@ KAFKA_PASSWORD_FILE: /etc/flashmesh/kafka-auth/password
 {{- end }}
 {{- end -}}
 
+{{/* The brokers by names that other namespaces know too: those without a dot are Services beside us. */}}
+{{- define "flashmesh.kafkaFromAnywhere" -}}
+{{- $servers := list -}}
+{{- range splitList "," .Values.kafka.brokers -}}
+{{- $address := splitList ":" . -}}
+{{- $host := first $address -}}
+{{- if not (contains "." $host) }}{{ $host = printf "%s.%s.svc.%s" $host $.Release.Namespace $.Values.clusterDomain }}{{ end -}}
+{{- $servers = append $servers (printf "%s:%s" $host (last $address)) -}}
+{{- end -}}
+{{- join "," $servers -}}
+{{- end -}}
+
 {{/* Who an app is to the others: dict root, name (of its Service and account). */}}
 {{- define "flashmesh.spiffeId" -}}
 {{- printf "spiffe://%s/ns/%s/sa/%s" .root.Values.clusterDomain .root.Release.Namespace .name -}}
