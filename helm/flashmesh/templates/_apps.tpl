@@ -147,22 +147,22 @@ OTEL_EXPORTER_OTLP_CERTIFICATE: /etc/flashmesh/jaeger-ca/ca.crt
 {{- end }}
 {{- end -}}
 
-{{/* The Secrets that a pod mounts below /etc/flashmesh when security is on: dict root, only (list of names, optional). */}}
+{{/* The Secrets that a pod mounts below /etc/flashmesh when security is on, by the values that name them: dict root, kafkaOnly (bool). */}}
 {{- define "flashmesh.secretMounts" -}}
 {{- if include "common.secure" .root -}}
 {{- $v := .root.Values -}}
-kafka-ca: {secret: {{ $v.kafka.tlsSecret }}, key: ca.crt, path: ca.crt}
-kafka-auth: {secret: {{ $v.kafka.authSecret }}, key: {{ $v.kafka.user }}, path: password}
+kafka-ca: {value: kafka.tlsSecret, secret: {{ $v.kafka.tlsSecret }}, key: ca.crt, path: ca.crt}
+kafka-auth: {value: kafka.authSecret, secret: {{ $v.kafka.authSecret }}, key: {{ $v.kafka.user }}, path: password}
 {{- if not .kafkaOnly }}
-zookeeper-ca: {secret: {{ $v.zookeeper.tlsSecret }}, key: ca.crt, path: ca.crt}
-zookeeper-auth: {secret: {{ $v.zookeeper.authSecret }}, key: {{ $v.zookeeper.user }}, path: password}
-redis-ca: {secret: {{ $v.redis.tlsSecret }}, key: ca.crt, path: ca.crt}
-redis-auth: {secret: {{ $v.redis.authSecret }}, key: {{ $v.redis.user }}, path: password}
+zookeeper-ca: {value: zookeeper.tlsSecret, secret: {{ $v.zookeeper.tlsSecret }}, key: ca.crt, path: ca.crt}
+zookeeper-auth: {value: zookeeper.authSecret, secret: {{ $v.zookeeper.authSecret }}, key: {{ $v.zookeeper.user }}, path: password}
+redis-ca: {value: redis.tlsSecret, secret: {{ $v.redis.tlsSecret }}, key: ca.crt, path: ca.crt}
+redis-auth: {value: redis.authSecret, secret: {{ $v.redis.authSecret }}, key: {{ $v.redis.user }}, path: password}
 {{- if $v.redis.sentinels }}
-redis-sentinel-auth: {secret: {{ $v.redis.authSecret }}, key: sentinel, path: password}
+redis-sentinel-auth: {value: redis.authSecret, secret: {{ $v.redis.authSecret }}, key: sentinel, path: password}
 {{- end }}
 {{- if $v.telemetry.otlp }}
-jaeger-ca: {secret: {{ $v.telemetry.tlsSecret }}, key: ca.crt, path: ca.crt}
+jaeger-ca: {value: telemetry.tlsSecret, secret: {{ $v.telemetry.tlsSecret }}, key: ca.crt, path: ca.crt}
 {{- end }}
 {{- end }}
 {{- end -}}
