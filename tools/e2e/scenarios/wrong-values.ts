@@ -13,6 +13,7 @@ const wrong: readonly (readonly [chart: string, set: string, names: RegExp])[] =
   ['flashmesh', 'security.mode=existing', /existingSecret/],
   ['flashmesh', 'security.mode=existing,security.tls.existingSecret=nobodys-{app}', missing],
   ['flashmesh', 'gateway.existingSecret=nobodys', missing],
+  ['flashmesh', 'gateway.ingress.enabled=true,gateway.ingress.host=shop.example.org', /gatewayFrom/],
   ['flashmesh', 'security.mode=cert-manager', /issuerRef/],
   ['flashmesh', 'apps.payment.autoscaling.kind=keda', /apps.payment.autoscaling.kind/],
   ['zookeeper', 'replicas=2', /replicas/],
