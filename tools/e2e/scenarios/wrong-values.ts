@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { root } from '../../local/paths.ts';
 
 /** A Secret that is not there. */
-const missing = /Secret: there is no Secret/;
+const missing = /Secret: there is no Secret nobodys/;
 
 /** A value that must be refused, and what the refusal must name. */
 const wrong: readonly (readonly [chart: string, set: string, names: RegExp])[] = [
