@@ -17,7 +17,7 @@ export interface RushOptions {
  * Runs the rush to its end. There is a unit for every buyer, so that every order goes its whole way.
  *
  * @returns what the buyers and the verifier reported.
- * @throws Error with both reports when a request failed or a rule is broken.
+ * @throws Error with both reports when a request failed or a rule is broken, or when the buyers were gone before `meanwhile` was over.
  */
 export async function runRush(cluster: Cluster, releases: Releases, o: RushOptions): Promise<string> {
   const name = `flashmesh-rush-e2e-${++started}`;
@@ -43,6 +43,7 @@ export async function runRush(cluster: Cluster, releases: Releases, o: RushOptio
       return log?.includes('buyers are ready') ? pod : undefined;
     });
     await o.meanwhile();
+    const stillThere = await buyersAreThere(cluster, pod);
     const phase = await eventually('the rush ends', 900, async () => {
       const [found] = await podsOf(cluster, name);
       const phase = found?.status?.phase as string | undefined;
@@ -50,10 +51,17 @@ export async function runRush(cluster: Cluster, releases: Releases, o: RushOptio
     });
     const report = await reportOf(cluster, pod);
     if (phase === 'Failed') throw new Error(`the rush failed\n${report}`);
+    if (!stillThere) throw new Error(`the buyers were gone before it was over: more must come\n${report}`);
     return report;
   } finally {
     await cluster.kubectl('delete', 'job', name, '--ignore-not-found', '--wait=false');
   }
+}
+
+async function buyersAreThere(cluster: Cluster, pod: string): Promise<boolean> {
+  const { status } = JSON.parse(await cluster.kubectl('get', 'pod', pod, '-o', 'json')) as KubeObject;
+  const run = status.initContainerStatuses.find(({ name }: KubeObject) => name === 'run');
+  return run.state.running !== undefined;
 }
 
 function podsOf(cluster: Cluster, job: string): Promise<KubeObject[]> {
