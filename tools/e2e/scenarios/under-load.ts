@@ -6,10 +6,12 @@ import { runRush } from '../rush.ts';
 
 /** Orders a second. */
 const RATE = 200;
+/** Where servers start again, which want the processors of a small node for themselves. */
+const GENTLE_RATE = 50;
 
 /** What an operator does while buyers are there: upgrades, rolls back. */
 export function upgradesUnderLoad(checks: Checks, _admin: Cluster, deployer: Cluster): Promise<void> {
-  return underLoad(checks, deployer, 'upgrade and rollback', 180, async (releases) => {
+  return underLoad(checks, deployer, 'upgrade and rollback', RATE, 180, async (releases) => {
     await releases.upgrade('flashmesh', 'podAnnotations.changed=yes');
     await deployer.helm('rollback', 'flashmesh', '--wait', '--timeout', '8m');
   });
@@ -17,29 +19,37 @@ export function upgradesUnderLoad(checks: Checks, _admin: Cluster, deployer: Clu
 
 /** What an operator does who wants to be sure: `kubectl rollout restart` of everything that runs. */
 export function restartsUnderLoad(checks: Checks, _admin: Cluster, deployer: Cluster): Promise<void> {
-  return underLoad(checks, deployer, 'everything restarted', 420, () => restartEverything(deployer));
+  return underLoad(checks, deployer, 'everything restarted', GENTLE_RATE, 420, () =>
+    restartEverything(deployer),
+  );
 }
 
 /** What a cluster does while buyers are there: a node is drained, a pod is moved. */
 export function deletionsUnderLoad(checks: Checks, _admin: Cluster, deployer: Cluster): Promise<void> {
-  return underLoad(checks, deployer, 'a pod of each kind deleted', 240, () => deleteOneOfEach(deployer));
+  return underLoad(checks, deployer, 'a pod of each kind deleted', RATE, 240, () =>
+    deleteOneOfEach(deployer),
+  );
 }
 
-/** @param seconds for how long buyers come: longer than what happens meanwhile, or the check fails. */
+/**
+ * @param rate orders a second
+ * @param seconds for how long buyers come: longer than what happens meanwhile, or the check fails
+ */
 async function underLoad(
   checks: Checks,
   deployer: Cluster,
   what: string,
+  rate: number,
   seconds: number,
   meanwhile: (releases: Releases) => Promise<void>,
 ): Promise<void> {
   const releases = new Releases(deployer, 'ha');
   const installed = await checks.check('under load: installed, every pod ready', () => releases.install());
   if (!installed) return;
-  await checks.check(`${what} under ${RATE} orders/s: no request fails, no rule breaks`, () =>
+  await checks.check(`${what} under ${rate} orders/s: no request fails, no rule breaks`, () =>
     runRush(deployer, releases, {
-      buyers: RATE * seconds,
-      rate: RATE,
+      buyers: rate * seconds,
+      rate,
       meanwhile: () => meanwhile(releases),
     }),
   );
