@@ -11,7 +11,7 @@ const GENTLE_RATE = 50;
 
 /** What an operator does while buyers are there: upgrades, rolls back. */
 export function upgradesUnderLoad(checks: Checks, _admin: Cluster, deployer: Cluster): Promise<void> {
-  return underLoad(checks, deployer, 'upgrade and rollback', RATE, 180, async (releases) => {
+  return underLoad(checks, deployer, 'upgrade and rollback', RATE, 240, async (releases) => {
     await releases.upgrade('flashmesh', 'podAnnotations.changed=yes');
     await deployer.helm('rollback', 'flashmesh', '--wait', '--timeout', '8m');
   });
@@ -26,7 +26,7 @@ export function restartsUnderLoad(checks: Checks, _admin: Cluster, deployer: Clu
 
 /** What a cluster does while buyers are there: a node is drained, a pod is moved. */
 export function deletionsUnderLoad(checks: Checks, _admin: Cluster, deployer: Cluster): Promise<void> {
-  return underLoad(checks, deployer, 'a pod of each kind deleted', RATE, 240, () =>
+  return underLoad(checks, deployer, 'a pod of each kind deleted', RATE, 300, () =>
     deleteOneOfEach(deployer),
   );
 }
