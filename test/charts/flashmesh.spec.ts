@@ -1,4 +1,7 @@
 import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
 import { catalogRules } from '../../apps/catalog/src/catalog-rules.ts';
 import { inventoryRules } from '../../apps/inventory/src/inventory-rules.ts';
 import { orderRules } from '../../apps/order/src/order-rules.ts';
@@ -85,7 +88,29 @@ describe('the flashmesh chart', () => {
       consumerGroup: 'inventory',
       limitToPartitionsWithLag: 'true',
       excludePersistentLag: 'true',
+      ensureEvenDistributionOfPartitions: 'true',
     });
+  });
+
+  it('names the brokers to KEDA, which asks from another namespace, as their certificate and their policy do', () => {
+    const values = { apps: { inventory: { autoscaling: { kind: 'keda' } } } };
+    const brokers = (more: object): string =>
+      find(render(chart, { values: { ...values, ...more } }), 'ScaledObject', 'flashmesh-inventory').spec
+        .triggers[0].metadata.bootstrapServers;
+    expect(brokers({ kafka: { brokers: 'a:9092,b.example.org:9093' }, clusterDomain: 'example' })).toBe(
+      'a.shop.svc.example:9092,b.example.org:9093',
+    );
+    const security = { mode: 'cert-manager', certManager: { issuerRef: { name: 'any' } } };
+    const kafka = render('kafka', { values: { security, networkPolicy: { scalerNamespace: 'keda' } } });
+    const [host, port] = brokers({}).split(':');
+    expect(find(kafka, 'Certificate', 'kafka-tls').spec.dnsNames).toContain(host);
+    const [clients] = find(kafka, 'NetworkPolicy', 'kafka').spec.ingress;
+    expect(clients.ports).toEqual([{ port: Number(port), protocol: 'TCP' }]);
+    expect(clients.from).toContainEqual({
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'keda' } },
+    });
+    const closed = JSON.stringify(find(render('kafka'), 'NetworkPolicy', 'kafka').spec.ingress);
+    expect(closed).not.toContain('namespaceSelector');
   });
 
   it('has a disruption budget only where a pod can be spared', () => {
@@ -95,6 +120,34 @@ describe('the flashmesh chart', () => {
     const two = budgets({ defaults: { replicas: 2 } });
     expect(two).toHaveLength(apps.length);
     expect(two[0].spec).toMatchObject({ maxUnavailable: 1, unhealthyPodEvictionPolicy: 'AlwaysAllow' });
+  });
+
+  describe('the Services of the gateway', () => {
+    const portsOf = ({ spec }: Manifest): string[] => spec.ports.map(({ name }: Manifest) => name);
+    const published = render(chart, { values: { gateway: { service: { type: 'LoadBalancer', port: 80 } } } });
+    const services = published.filter(({ kind }) => kind === 'Service');
+
+    it('publish REST alone, with no more node ports than the quota of k8s/ has', () => {
+      const open = services.filter(({ spec }) => spec.type === 'LoadBalancer');
+      expect(open.map((service) => [service.metadata.name, portsOf(service)])).toEqual([
+        ['flashmesh-gateway', ['http']],
+      ]);
+      const quota = parse(readFileSync(join(import.meta.dirname, '../../k8s/quota.yaml'), 'utf8'));
+      const nodePorts = open.flatMap(portsOf).length;
+      expect(nodePorts).toBeLessThanOrEqual(Number(quota.spec.hard['services.nodeports']));
+    });
+
+    it('keep gRPC, health and metrics inside, where the ServiceMonitor finds every app once', () => {
+      expect(portsOf(find(services, 'Service', 'flashmesh-gateway-grpc'))).toEqual(['grpc', 'health']);
+      const scraped = services.filter(({ metadata }) => metadata.labels['flashmesh.io/scrape'] === 'true');
+      expect(scraped.map(({ spec }) => spec.selector['app.kubernetes.io/component']).toSorted()).toEqual(
+        apps.toSorted(),
+      );
+      for (const service of scraped) {
+        expect(service.spec.clusterIP).toBe('None');
+        expect(portsOf(service)).toContain('health');
+      }
+    });
   });
 
   describe('network policies', () => {
@@ -179,6 +232,10 @@ describe('the flashmesh chart', () => {
       expect(callersOf(named, 'gateway', 8080)).toEqual(['flashmesh-gateway-client', 'ingress']);
       const open = render(chart, { values: { gateway: { service: { type: 'LoadBalancer' } } } });
       expect(callersOf(open, 'gateway', 8080)).toEqual(['anyone']);
+      for (const inside of [named, open]) {
+        expect(callersOf(inside, 'gateway', 50051)).toEqual(['flashmesh-gateway-client']);
+        expect(callersOf(inside, 'gateway', 8081)).toEqual([]);
+      }
       const monitored = render(chart, { values: { metrics: { serviceMonitor: { enabled: true } } } });
       expect(callersOf(monitored, 'payment', 8081)).toEqual(['kubernetes.io/metadata.name']);
     });

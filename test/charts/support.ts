@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
@@ -14,6 +14,8 @@ export interface RenderOptions {
   readonly values?: object;
   /** Paths below the chart's folder, e.g. `ci/ha-values.yaml`. */
   readonly valuesFiles?: readonly string[];
+  /** Folders of helm/profiles, before `valuesFiles`; a profile without a file for the chart changes nothing. */
+  readonly profiles?: readonly string[];
   /** As `--set` takes them. */
   readonly set?: readonly string[];
   /** @default '1.34.0' */
@@ -71,7 +73,11 @@ function template(chart: string, o: RenderOptions) {
     const chartFolder = join(root, 'helm', chart);
     const inPlace = join(folder, 'values.yaml');
     if (o.values) writeFileSync(inPlace, stringify(o.values));
+    const profiles = (o.profiles ?? []).map((name) => join(root, 'helm/profiles', name));
+    const missing = profiles.find((profile) => !existsSync(profile));
+    if (missing) throw new Error(`there is no profile ${missing}`);
     const files = [
+      ...profiles.map((profile) => join(profile, `${chart}.yaml`)).filter((file) => existsSync(file)),
       ...(o.valuesFiles ?? []).map((file) => join(chartFolder, file)),
       ...(o.values ? [inPlace] : []),
     ];

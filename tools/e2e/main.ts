@@ -10,7 +10,7 @@ import { loadImages } from './local-images.ts';
 import { charts } from './releases.ts';
 import { oneOfEach } from './scenarios/one-of-each.ts';
 import { threeOfEach } from './scenarios/three-of-each.ts';
-import { deletionsUnderLoad, upgradesUnderLoad } from './scenarios/under-load.ts';
+import { deletionsUnderLoad, restartsUnderLoad, upgradesUnderLoad } from './scenarios/under-load.ts';
 import { variant } from './scenarios/variants.ts';
 
 type Scenario = (checks: Checks, admin: Cluster, deployer: Cluster) => Promise<void>;
@@ -19,8 +19,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   one: oneOfEach,
   three: threeOfEach,
   upgrades: upgradesUnderLoad,
+  restarts: restartsUnderLoad,
   deletions: deletionsUnderLoad,
   secure: (checks, admin, deployer) => variant(checks, admin, deployer, 'secure'),
+  'ha-secure': (checks, admin, deployer) => variant(checks, admin, deployer, 'ha', 'secure'),
   'zookeeper-mode': (checks, admin, deployer) => variant(checks, admin, deployer, 'zookeeper-mode'),
 };
 

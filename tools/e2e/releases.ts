@@ -8,22 +8,23 @@ const infra = ['zookeeper', 'kafka', 'redis', 'jaeger'] as const;
 export const charts: readonly string[] = [...infra, 'flashmesh'];
 
 /** Folder of values below helm/profiles, one file a chart; a chart without one runs with its defaults. */
-export type Profile = 'default' | 'ha' | 'secure' | 'zookeeper-mode';
+export type Profile = 'ha' | 'secure' | 'zookeeper-mode';
 
 /** Each chart as a release of its own name. */
 export class Releases {
   private readonly cluster: Cluster;
-  private readonly profile: Profile;
+  private readonly profiles: readonly Profile[];
 
-  constructor(cluster: Cluster, profile: Profile) {
+  /** @param profiles whose values are laid over each other in this order; none: every chart with its defaults. */
+  constructor(cluster: Cluster, ...profiles: readonly Profile[]) {
     this.cluster = cluster;
-    this.profile = profile;
+    this.profiles = profiles;
   }
 
   /** Everything, until every pod is ready. */
   async install(): Promise<void> {
     // Kafka in ZooKeeper mode has to have one to start with; everything else waits for nobody.
-    if (this.profile === 'zookeeper-mode') await this.upgrade('zookeeper');
+    if (this.profiles.includes('zookeeper-mode')) await this.upgrade('zookeeper');
     await Promise.all(infra.map((chart) => this.upgrade(chart)));
     await this.upgrade('flashmesh');
   }
@@ -58,9 +59,11 @@ export class Releases {
     await this.cluster.kubectl('wait', '--for=delete', 'pods', '--all', '--timeout=4m');
   }
 
-  /** The options that give a chart the profile's values. */
+  /** The options that give a chart the profiles' values. */
   values(chart: string): string[] {
-    const file = join(root, 'helm', 'profiles', this.profile, `${chart}.yaml`);
-    return existsSync(file) ? ['--values', file] : [];
+    return this.profiles.flatMap((profile) => {
+      const file = join(root, 'helm', 'profiles', profile, `${chart}.yaml`);
+      return existsSync(file) ? ['--values', file] : [];
+    });
   }
 }

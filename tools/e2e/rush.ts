@@ -17,7 +17,7 @@ export interface RushOptions {
  * Runs the rush to its end. There is a unit for every buyer, so that every order goes its whole way.
  *
  * @returns what the buyers and the verifier reported.
- * @throws Error with both reports when a request failed or a rule is broken.
+ * @throws Error with both reports when a request failed or a rule is broken, or when the buyers were gone before `meanwhile` was over.
  */
 export async function runRush(cluster: Cluster, releases: Releases, o: RushOptions): Promise<string> {
   const name = `flashmesh-rush-e2e-${++started}`;
@@ -35,15 +35,18 @@ export async function runRush(cluster: Cluster, releases: Releases, o: RushOptio
   );
   await cluster.apply(rendered.replace(/^  name: flashmesh-rush-1$/m, `  name: ${name}`));
   try {
-    await eventually('the buyers begin', 300, async () => {
+    const pod = await eventually('the buyers begin', 300, async () => {
       const [found] = await podsOf(cluster, name);
       const pod = found?.metadata?.name as string | undefined;
       // There is no log before the container runs.
       const log = pod && (await cluster.kubectl('logs', pod, '--container', 'run').catch(() => ''));
-      return log?.includes('buyers are ready') ? true : undefined;
+      return log?.includes('buyers are ready') ? pod : undefined;
     });
     await o.meanwhile();
-    return await rushEnds(cluster, name);
+    const stillThere = await buyersAreThere(cluster, pod);
+    const report = await rushEnds(cluster, name);
+    if (!stillThere) throw new Error(`the buyers were gone before it was over: more must come\n${report}`);
+    return report;
   } finally {
     await cluster.kubectl('delete', 'job', name, '--ignore-not-found', '--wait=false');
   }
@@ -63,6 +66,12 @@ export async function rushEnds(cluster: Cluster, job: string): Promise<string> {
   const report = await reportOf(cluster, metadata.name as string);
   if (status.phase === 'Failed') throw new Error(`the rush failed\n${report}`);
   return report;
+}
+
+async function buyersAreThere(cluster: Cluster, pod: string): Promise<boolean> {
+  const { status } = JSON.parse(await cluster.kubectl('get', 'pod', pod, '-o', 'json')) as KubeObject;
+  const run = status.initContainerStatuses.find(({ name }: KubeObject) => name === 'run');
+  return run.state.running !== undefined;
 }
 
 function podsOf(cluster: Cluster, job: string): Promise<KubeObject[]> {

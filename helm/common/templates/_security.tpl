@@ -121,3 +121,34 @@ data:
 {{- end }}
 - localhost
 {{- end -}}
+
+{{/*
+Refuses to change anything while a Secret that the values name is not there, or lacks a key: its pods would wait for it in vain.
+Silent where there is no cluster to ask (helm template), or no namespace yet: every namespace has the account that is looked up first.
+dict root, value (path of the value that names it), name (nothing is asked when empty), keys (list).
+*/}}
+{{- define "common.requireSecret" -}}
+{{- $namespace := .root.Release.Namespace -}}
+{{- if and .name (lookup "v1" "ServiceAccount" $namespace "default") -}}
+{{- $secret := lookup "v1" "Secret" $namespace .name -}}
+{{- if not $secret -}}
+{{- fail (printf "%s: there is no Secret %s in the namespace %s (it needs %s)" .value .name $namespace (join ", " .keys)) -}}
+{{- end -}}
+{{- range .keys -}}
+{{- if not (hasKey (default dict $secret.data) .) -}}
+{{- fail (printf "%s: the Secret %s in the namespace %s has no key %s" $.value $.name $namespace .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The same for the Secrets of security.tls and security.auth: dict root, users (list of who has a password, optional). */}}
+{{- define "common.requireSecurity" -}}
+{{- $security := .root.Values.security -}}
+{{- if eq (include "common.securityMode" .root) "existing" -}}
+{{- include "common.requireSecret" (dict "root" .root "value" "security.tls.existingSecret" "name" $security.tls.existingSecret "keys" (list "tls.crt" "tls.key" "ca.crt")) -}}
+{{- end -}}
+{{- if and (include "common.secure" .root) .users -}}
+{{- include "common.requireSecret" (dict "root" .root "value" "security.auth.existingSecret" "name" $security.auth.existingSecret "keys" .users) -}}
+{{- end -}}
+{{- end -}}

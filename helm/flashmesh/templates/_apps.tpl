@@ -36,8 +36,22 @@ apps that call it.
 {{- include "common.image" (dict "root" .root "image" (dict "registry" $image.registry "repository" (printf "%s/%s" $image.repository .app) "tag" $image.tag "digest" .digest)) -}}
 {{- end -}}
 
+{{- define "flashmesh.zookeeperPort" -}}
+{{- ternary 2281 2181 (eq (include "common.secure" .) "true") -}}
+{{- end -}}
+
+{{/*
+Where ZooKeeper is: the servers that are named, the Service in front of one, or each server of an ensemble, so that a client picks
+another when one is away. These by the whole names that the zookeeper chart's certificate has, which knows no shorter ones of pods.
+*/}}
 {{- define "flashmesh.zookeeperServers" -}}
-{{- .Values.zookeeper.servers | default (ternary "zookeeper:2281" "zookeeper:2181" (eq (include "common.secure" .) "true")) -}}
+{{- $port := include "flashmesh.zookeeperPort" . -}}
+{{- $domain := printf "%s.svc.%s" .Release.Namespace .Values.clusterDomain -}}
+{{- $servers := list -}}
+{{- range $i := until (int .Values.zookeeper.replicas) -}}
+{{- $servers = append $servers (printf "zookeeper-%d.zookeeper-headless.%s:%s" $i $domain $port) -}}
+{{- end -}}
+{{- .Values.zookeeper.servers | default (eq (len $servers) 1 | ternary (printf "zookeeper:%s" $port) (join "," $servers)) -}}
 {{- end -}}
 
 {{/* How to reach Kafka, for everything that does. */}}
@@ -48,6 +62,18 @@ KAFKA_CA_FILE: /etc/flashmesh/kafka-ca/ca.crt
 KAFKA_USERNAME: {{ .Values.kafka.user }}
 KAFKA_PASSWORD_FILE: /etc/flashmesh/kafka-auth/password
 {{- end }}
+{{- end -}}
+
+{{/* The brokers by names that other namespaces know too: those without a dot are Services beside us. */}}
+{{- define "flashmesh.kafkaFromAnywhere" -}}
+{{- $servers := list -}}
+{{- range splitList "," .Values.kafka.brokers -}}
+{{- $address := splitList ":" . -}}
+{{- $host := first $address -}}
+{{- if not (contains "." $host) }}{{ $host = printf "%s.%s.svc.%s" $host $.Release.Namespace $.Values.clusterDomain }}{{ end -}}
+{{- $servers = append $servers (printf "%s:%s" $host (last $address)) -}}
+{{- end -}}
+{{- join "," $servers -}}
 {{- end -}}
 
 {{/* Who an app is to the others: dict root, name (of its Service and account). */}}
@@ -121,22 +147,22 @@ OTEL_EXPORTER_OTLP_CERTIFICATE: /etc/flashmesh/jaeger-ca/ca.crt
 {{- end }}
 {{- end -}}
 
-{{/* The Secrets that a pod mounts below /etc/flashmesh when security is on: dict root, only (list of names, optional). */}}
+{{/* The Secrets that a pod mounts below /etc/flashmesh when security is on, by the values that name them: dict root, kafkaOnly (bool). */}}
 {{- define "flashmesh.secretMounts" -}}
 {{- if include "common.secure" .root -}}
 {{- $v := .root.Values -}}
-kafka-ca: {secret: {{ $v.kafka.tlsSecret }}, key: ca.crt, path: ca.crt}
-kafka-auth: {secret: {{ $v.kafka.authSecret }}, key: {{ $v.kafka.user }}, path: password}
+kafka-ca: {value: kafka.tlsSecret, secret: {{ $v.kafka.tlsSecret }}, key: ca.crt, path: ca.crt}
+kafka-auth: {value: kafka.authSecret, secret: {{ $v.kafka.authSecret }}, key: {{ $v.kafka.user }}, path: password}
 {{- if not .kafkaOnly }}
-zookeeper-ca: {secret: {{ $v.zookeeper.tlsSecret }}, key: ca.crt, path: ca.crt}
-zookeeper-auth: {secret: {{ $v.zookeeper.authSecret }}, key: {{ $v.zookeeper.user }}, path: password}
-redis-ca: {secret: {{ $v.redis.tlsSecret }}, key: ca.crt, path: ca.crt}
-redis-auth: {secret: {{ $v.redis.authSecret }}, key: {{ $v.redis.user }}, path: password}
+zookeeper-ca: {value: zookeeper.tlsSecret, secret: {{ $v.zookeeper.tlsSecret }}, key: ca.crt, path: ca.crt}
+zookeeper-auth: {value: zookeeper.authSecret, secret: {{ $v.zookeeper.authSecret }}, key: {{ $v.zookeeper.user }}, path: password}
+redis-ca: {value: redis.tlsSecret, secret: {{ $v.redis.tlsSecret }}, key: ca.crt, path: ca.crt}
+redis-auth: {value: redis.authSecret, secret: {{ $v.redis.authSecret }}, key: {{ $v.redis.user }}, path: password}
 {{- if $v.redis.sentinels }}
-redis-sentinel-auth: {secret: {{ $v.redis.authSecret }}, key: sentinel, path: password}
+redis-sentinel-auth: {value: redis.authSecret, secret: {{ $v.redis.authSecret }}, key: sentinel, path: password}
 {{- end }}
 {{- if $v.telemetry.otlp }}
-jaeger-ca: {secret: {{ $v.telemetry.tlsSecret }}, key: ca.crt, path: ca.crt}
+jaeger-ca: {value: telemetry.tlsSecret, secret: {{ $v.telemetry.tlsSecret }}, key: ca.crt, path: ca.crt}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -91,6 +91,7 @@ The properties of a node that are the same on every pod: dict root, role (broker
 {{- $secure := include "common.secure" $root -}}
 {{- $voter := and (not $zk) (or (not $broker) (not (include "kafka.separate" $root))) -}}
 {{- $service := printf "%s-%s" (include "common.fullname" $root) (ternary "headless" "controller" $broker) -}}
+{{- $renewed := has (include "common.securityMode" $root) (list "cert-manager" "existing") -}}
 {{- $heap := ternary $values.heap $values.controller.heap $broker -}}
 server.properties: |
   {{- include "kafka.properties" . | trim | nindent 2 }}
@@ -156,16 +157,27 @@ start.sh: |
   fi
   {{- end }}
 
+  {{- if $renewed }}
+
+  # Becomes a child of the server, which it ends when the certificate was renewed.
+  bash /config/renew.sh {{ int $values.security.renewalGapSeconds }} &
+  {{- end }}
+
   export KAFKA_HEAP_OPTS='-Xms{{ $heap.initial }} -Xmx{{ $heap.max }}'
   # A pod that was replaced has a new address; Java remembers the old one, or that there is none, for too long.
   export KAFKA_OPTS=-Djava.security.properties=/config/java.security
   # No garbage collection log, which would fill a file.
   export EXTRA_ARGS='-name kafkaServer'
   exec /opt/kafka/bin/kafka-server-start.sh $properties
-{{- if and $broker (gt (int (include "kafka.minInSync" $root)) 1) }}
+{{- if $renewed }}
+renew.sh: |
+  {{- $root.Files.Get "files/renew.sh" | nindent 2 }}
+{{- end }}
+{{- if and $broker (gt (int (include "kafka.minInSync" $root)) 1) (gt (int $values.inSyncWaitSeconds) 0) }}
 in-sync.sh: |
   # Runs before a broker stops: waits for the broker that was restarted before this one to hold every record again, so
-  # that a roll never leaves a partition with one replica in sync. Gives up in time; a stop is never refused.
+  # that a roll never leaves a partition with one replica in sync. Gives up in time, with the code that it is given or 0: a
+  # stop by the kubelet is never refused.
   end=$((SECONDS + {{ $values.inSyncWaitSeconds }}))
   export KAFKA_HEAP_OPTS=-Xmx48m KAFKA_JVM_PERFORMANCE_OPTS='-XX:+UseSerialGC -XX:TieredStopAtLevel=1' LOG_DIR=/tmp/logs
   host=$HOSTNAME.{{ include "kafka.host" (dict "root" $root "service" $service) }}
@@ -175,7 +187,7 @@ in-sync.sh: |
     [ -n "$behind" ] || exit 0
     sleep 1
   done
-  exit 0
+  exit "${1:-0}"
 {{- end }}
 java.security: |
   networkaddress.cache.ttl=5

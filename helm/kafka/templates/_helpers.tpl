@@ -86,3 +86,8 @@ combined-{{ .Values.replicas }}
       - {key: {{ . }}, path: {{ . }}}
       {{- end }}
 {{- end -}}
+
+{{/* Who has a password: the keys of the Secret. */}}
+{{- define "kafka.users" -}}
+[admin, flashmesh]
+{{- end -}}

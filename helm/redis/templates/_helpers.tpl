@@ -129,3 +129,8 @@ users: |
   flashmesh &* +@connection +@pubsub -publish -@dangerous +command +info +role +sentinel|get-master-addr-by-name +sentinel|master +sentinel|masters +sentinel|replicas +sentinel|slaves +sentinel|sentinels +sentinel|myid
 {{- end }}
 {{- end -}}
+
+{{/* Who has a password: the keys of the Secret. */}}
+{{- define "redis.users" -}}
+[admin, flashmesh, replica, sentinel, exporter]
+{{- end -}}

@@ -66,3 +66,8 @@ volumes:
       secretName: {{ include "zookeeper.authSecret" .root }}
   {{- end }}
 {{- end -}}
+
+{{/* Who has a password: the keys of the Secret. */}}
+{{- define "zookeeper.users" -}}
+[super, flashmesh, kafka]
+{{- end -}}

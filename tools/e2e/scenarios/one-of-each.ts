@@ -13,7 +13,7 @@ const MAX_SECONDS = 180;
 
 /** What a newcomer does: install everything with one replica, test, order, look at the trace, and remove it again. */
 export async function oneOfEach(checks: Checks, admin: Cluster, deployer: Cluster): Promise<void> {
-  const releases = new Releases(deployer, 'default');
+  const releases = new Releases(deployer);
   const start = performance.now();
   const installed = await checks.check(
     'one of each: the deployer installs, tests and buys with tools/deploy',

@@ -1,49 +1,80 @@
+import { since } from '../../local/progress.ts';
 import type { Checks } from '../checks.ts';
-import { type Cluster, eventually } from '../cluster.ts';
+import { type Cluster, eventually, type KubeObject } from '../cluster.ts';
 import { Releases } from '../releases.ts';
 import { runRush } from '../rush.ts';
 
 /** Orders a second. */
 const RATE = 200;
+/** Where servers start again, which want the processors of a small node for themselves. */
+const GENTLE_RATE = 50;
 
-/** What an operator does while buyers are there: upgrades, rolls back, restarts. */
+/** What an operator does while buyers are there: upgrades, rolls back. */
 export function upgradesUnderLoad(checks: Checks, _admin: Cluster, deployer: Cluster): Promise<void> {
-  return underLoad(checks, deployer, 'upgrade, rollback and restart', async (releases) => {
+  return underLoad(checks, deployer, 'upgrade and rollback', RATE, 240, async (releases) => {
     await releases.upgrade('flashmesh', 'podAnnotations.changed=yes');
     await deployer.helm('rollback', 'flashmesh', '--wait', '--timeout', '8m');
-    await restartApps(deployer);
   });
+}
+
+/** What an operator does who wants to be sure: `kubectl rollout restart` of everything that runs. */
+export function restartsUnderLoad(checks: Checks, _admin: Cluster, deployer: Cluster): Promise<void> {
+  return underLoad(checks, deployer, 'everything restarted', GENTLE_RATE, 420, () =>
+    restartEverything(deployer),
+  );
 }
 
 /** What a cluster does while buyers are there: a node is drained, a pod is moved. */
 export function deletionsUnderLoad(checks: Checks, _admin: Cluster, deployer: Cluster): Promise<void> {
-  return underLoad(checks, deployer, 'a pod of each kind deleted', () => deleteOneOfEach(deployer));
+  return underLoad(checks, deployer, 'a pod of each kind deleted', RATE, 300, () =>
+    deleteOneOfEach(deployer),
+  );
 }
 
+/**
+ * @param rate orders a second
+ * @param seconds for how long buyers come: longer than what happens meanwhile, or the check fails
+ */
 async function underLoad(
   checks: Checks,
   deployer: Cluster,
   what: string,
+  rate: number,
+  seconds: number,
   meanwhile: (releases: Releases) => Promise<void>,
 ): Promise<void> {
   const releases = new Releases(deployer, 'ha');
   const installed = await checks.check('under load: installed, every pod ready', () => releases.install());
   if (!installed) return;
-  await checks.check(`${what} under ${RATE} orders/s: no request fails, no rule breaks`, () =>
+  await checks.check(`${what} under ${rate} orders/s: no request fails, no rule breaks`, () =>
     runRush(deployer, releases, {
-      buyers: RATE * 150,
-      rate: RATE,
+      buyers: rate * seconds,
+      rate,
       meanwhile: () => meanwhile(releases),
     }),
   );
 }
 
-async function restartApps(cluster: Cluster): Promise<void> {
-  await cluster.kubectl('rollout', 'restart', 'deployment', '--selector', 'app.kubernetes.io/name=flashmesh');
-  const deployments = await cluster.items('deployments', '--selector', 'app.kubernetes.io/name=flashmesh');
-  for (const { metadata } of deployments) {
-    await cluster.kubectl('rollout', 'status', `deployment/${metadata.name}`, '--timeout=300s');
+/** The servers and the trace collector one after the other, each when the one before is whole again; then all apps at once. */
+async function restartEverything(cluster: Cluster): Promise<void> {
+  const shop = ['--selector', 'app.kubernetes.io/name=flashmesh'];
+  const others = ['--selector', 'app.kubernetes.io/name!=flashmesh'];
+  for (const workload of await cluster.items('statefulsets,deployments', ...others)) {
+    await cluster.kubectl('rollout', 'restart', nameOf(workload));
+    await restarted(cluster, workload);
   }
+  await cluster.kubectl('rollout', 'restart', 'deployment', ...shop);
+  for (const workload of await cluster.items('deployments', ...shop)) await restarted(cluster, workload);
+}
+
+async function restarted(cluster: Cluster, workload: KubeObject): Promise<void> {
+  const start = performance.now();
+  await cluster.kubectl('rollout', 'status', nameOf(workload), '--timeout=600s');
+  console.log(`     ${nameOf(workload)} restarted (${since(start)})`);
+}
+
+function nameOf({ kind, metadata }: KubeObject): string {
+  return `${kind}/${metadata.name}`;
 }
 
 /** Deletes one pod of every workload, each when the one before is whole again. */

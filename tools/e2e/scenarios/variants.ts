@@ -8,9 +8,10 @@ export async function variant(
   checks: Checks,
   admin: Cluster,
   deployer: Cluster,
-  profile: Profile,
+  ...profiles: readonly Profile[]
 ): Promise<void> {
-  const releases = new Releases(deployer, profile);
+  const releases = new Releases(deployer, ...profiles);
+  const profile = profiles.join(' and ');
   const installed = await checks.check(`${profile}: installed, every pod ready`, () => releases.install());
   if (!installed) return;
   await checks.check(`${profile}: helm test of every chart`, () => releases.test());
