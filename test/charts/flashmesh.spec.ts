@@ -140,9 +140,8 @@ describe('the flashmesh chart', () => {
     it('keep gRPC, health and metrics inside, where the ServiceMonitor finds every app once', () => {
       expect(portsOf(find(services, 'Service', 'flashmesh-gateway-grpc'))).toEqual(['grpc', 'health']);
       const scraped = services.filter(({ metadata }) => metadata.labels['flashmesh.io/scrape'] === 'true');
-      expect(scraped.map(({ spec }) => spec.selector['app.kubernetes.io/component']).toSorted()).toEqual(
-        apps.toSorted(),
-      );
+      const names = scraped.map(({ spec }): string => spec.selector['app.kubernetes.io/component']);
+      expect(names.toSorted()).toEqual(apps.toSorted());
       for (const service of scraped) {
         expect(service.spec.clusterIP).toBe('None');
         expect(portsOf(service)).toContain('health');

@@ -69,7 +69,7 @@ export async function rushEnds(cluster: Cluster, job: string): Promise<string> {
 }
 
 async function buyersAreThere(cluster: Cluster, pod: string): Promise<boolean> {
-  const { status } = JSON.parse(await cluster.kubectl('get', 'pod', pod, '-o', 'json')) as KubeObject;
+  const { status } = JSON.parse(await cluster.kubectl('get', 'pod', pod, '-o', 'json'));
   const run = status.initContainerStatuses.find(({ name }: KubeObject) => name === 'run');
   return run.state.running !== undefined;
 }

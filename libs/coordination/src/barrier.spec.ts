@@ -71,7 +71,8 @@ describe('DoubleBarrier, simulated ensemble', () => {
       crashed.destroy();
       const [{ zk: a }, { zk: b }] = await Promise.all([sim.connect('a'), sim.connect('b')]);
       const entering = new DoubleBarrier(a, PATH, 'a', 2).enter().then(() => order.push('a is in'));
-      while (session?.end === undefined) await sleep(10, undefined, sim.clock);
+      const isOver = () => session?.end !== undefined;
+      while (!isOver()) await sleep(10, undefined, sim.clock);
       order.push('the old session is over');
       await new DoubleBarrier(b, PATH, 'b', 2).enter();
       await entering;
