@@ -36,8 +36,7 @@ describe.each(['p2c', 'least_request'] as const)('an open stream, by %s', (polic
       await test.clock.advance(5000);
       test.set.ended(slow, startedMs, 'success');
     }
-    expect(test.count(100)['a']).toBeGreaterThanOrEqual(1);
-    expect(slow.takeLook(1e6, test.clock.monotonic() + 1000)).toBe(true);
+    expect(slow.takeLook(1, test.clock.monotonic())).toBe(true);
   });
 
   it('takes a place of those that its endpoint has, and is opened where there are fewer', async () => {
