@@ -33,7 +33,8 @@ export class MembershipWorkload extends Workload {
     const group = this.groupOf(zk, id);
     try {
       await group.start();
-      while (!this.observer?.members.has(id) && !this.ending.aborted) await pause(5);
+      const isSeen = () => this.observer?.members.has(id) ?? false;
+      while (!isSeen() && !this.ending.aborted) await pause(5);
       this.joined++;
       await pause(JOINED_MS);
     } finally {
