@@ -62,6 +62,14 @@ describe('FailureShare', () => {
     expect(share.value(70_000)).toBeLessThan(0.6);
     expect(share.value(80_000)).toBeLessThan(0.01);
   });
+
+  it('follows it however many calls there are', () => {
+    const share = new FailureShare(10_000);
+    for (let i = 1; i <= 10_000; i++) share.observe(i % 100 === 0, i);
+    expect(share.value(10_050)).toBeLessThan(0.03);
+    for (let i = 1; i <= 1000; i++) share.observe(i % 2 === 0, 10_000 + i / 100);
+    expect(share.value(10_010)).toBeGreaterThan(0.45);
+  });
 });
 
 describe('SlidingCounts', () => {

@@ -56,8 +56,10 @@ export class PeakEwma {
   }
 }
 
-/** No single sample weighs more than this, or one failure after a quiet hour would be all that is known. */
+/** No single sample weighs more than this, or one failure after a quiet hour would be all that is known... */
 const MAX_SAMPLE_WEIGHT = 0.2;
+/** ...nor less, or a burst within one millisecond would weigh nothing. */
+const MIN_SAMPLE_WEIGHT = 0.01;
 
 /** The recent share of failures, 0 to 1; decays towards 0 while nothing happens. */
 export class FailureShare {
@@ -78,12 +80,9 @@ export class FailureShare {
       this.stampMs = nowMs;
       return;
     }
-    const weight = Math.min(1 - remaining(nowMs - this.stampMs, this.decayMs), MAX_SAMPLE_WEIGHT);
-    // Without a floor, a burst of failures within one millisecond would weigh nothing.
-    const own = failed ? Math.max(weight, MIN_FAILURE_WEIGHT) : weight;
-    this.share = this.share * (1 - own) + (failed ? own : 0);
+    const byTime = 1 - remaining(nowMs - this.stampMs, this.decayMs);
+    const weight = Math.min(Math.max(byTime, MIN_SAMPLE_WEIGHT), MAX_SAMPLE_WEIGHT);
+    this.share = this.share * (1 - weight) + (failed ? weight : 0);
     this.stampMs = nowMs;
   }
 }
-
-const MIN_FAILURE_WEIGHT = 0.01;
