@@ -4,7 +4,8 @@ import type { Outcome } from './breaker.ts';
 import { Endpoint, type EndpointInfo } from './endpoint.ts';
 import { PeakEwma } from './peak-ewma.ts';
 import { createPolicy } from './policies.ts';
-import type { PickContext, PickRequest, Policy } from './policy.ts';
+import type { PickContext } from './pick-context.ts';
+import type { PickRequest, Policy } from './policy.ts';
 
 /** What is known of an endpoint that left the list is kept so long: registries flap. */
 const REMEMBER_MS = 60_000;

@@ -3,7 +3,7 @@ import { Breaker, type Outcome } from './breaker.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 import { LookBudget } from './look-budget.ts';
 import { FailureShare, PeakEwma } from './peak-ewma.ts';
-import type { PickContext } from './policy.ts';
+import type { PickContext } from './pick-context.ts';
 
 /** What naming says about an endpoint. */
 export interface EndpointInfo {

@@ -1,5 +1,6 @@
 import type { BalancerConfig } from './balancer-options.ts';
 import type { Endpoint } from './endpoint.ts';
+import type { PickContext } from './pick-context.ts';
 
 /** What a balancer may know of the attempt that it places. */
 export interface PickRequest {
@@ -11,20 +12,6 @@ export interface PickRequest {
   readonly expendable: boolean;
   /** A stream counts as under way, and as no more than that: what calls wait for does not say how long it will last. */
   readonly stream?: boolean;
-}
-
-/** What a policy may look at besides the endpoints. */
-export interface PickContext {
-  readonly nowMs: number;
-  /** The how manieth pick of the set it is. */
-  readonly pick: number;
-  /** What calls of the service take at the moment, in milliseconds. */
-  readonly typicalMs: number;
-  readonly maxWeight: number;
-  /** It is a stream that looks for its place, among all that is under way; calls do not mind streams that are open. */
-  readonly forStream: boolean;
-  /** What is under way at an endpoint, on average. */
-  readonly meanLoad: number;
 }
 
 /** Chooses one of the endpoints. */

@@ -1,5 +1,6 @@
 import type { Endpoint } from './endpoint.ts';
-import type { PickContext, PickRequest, Policy, PolicyFactory } from './policy.ts';
+import type { PickContext } from './pick-context.ts';
+import type { PickRequest, Policy, PolicyFactory } from './policy.ts';
 
 /** Costs that differ by less are equal: chasing noise would send everybody to the same endpoint. */
 const NOISE = 1.25;

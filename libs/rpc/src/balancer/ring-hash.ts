@@ -1,6 +1,7 @@
 import { murmur2 } from '@flashmesh/core';
 import type { Endpoint } from './endpoint.ts';
-import type { PickContext, PickRequest, Policy, PolicyFactory } from './policy.ts';
+import type { PickContext } from './pick-context.ts';
+import type { PickRequest, Policy, PolicyFactory } from './policy.ts';
 
 /** Points on the ring of an endpoint of average weight (Dubbo's number of virtual nodes). */
 const POINTS = 160;

@@ -1,5 +1,6 @@
 import type { Endpoint } from './endpoint.ts';
-import type { PickContext, PickRequest, Policy, PolicyFactory } from './policy.ts';
+import type { PickContext } from './pick-context.ts';
+import type { PickRequest, Policy, PolicyFactory } from './policy.ts';
 
 /** In turn, in proportion to the weights, and evenly spread over time: nginx's smooth weighted round robin. */
 class RoundRobin implements Policy {
