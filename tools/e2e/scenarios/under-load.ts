@@ -9,18 +9,19 @@ const RATE = 200;
 /** Where servers start again, which want the processors of a small node for themselves. */
 const GENTLE_RATE = 50;
 
-/** What an operator does while buyers are there: upgrades, rolls back. */
+/** What an operator does with the shop while buyers are there: upgrades, rolls back, `kubectl rollout restart`. */
 export function upgradesUnderLoad(checks: Checks, _admin: Cluster, deployer: Cluster): Promise<void> {
-  return underLoad(checks, deployer, 'upgrade and rollback', RATE, 240, async (releases) => {
+  return underLoad(checks, deployer, 'upgrade, rollback and restart', RATE, 240, async (releases) => {
     await releases.upgrade('flashmesh', 'podAnnotations.changed=yes');
     await deployer.helm('rollback', 'flashmesh', '--wait', '--timeout', '8m');
+    await restartApps(deployer);
   });
 }
 
-/** What an operator does who wants to be sure: `kubectl rollout restart` of everything that runs. */
+/** The same with what the shop stands on: ZooKeeper, Kafka, Redis, Jaeger. */
 export function restartsUnderLoad(checks: Checks, _admin: Cluster, deployer: Cluster): Promise<void> {
-  return underLoad(checks, deployer, 'everything restarted', GENTLE_RATE, 420, () =>
-    restartEverything(deployer),
+  return underLoad(checks, deployer, 'every server restarted', GENTLE_RATE, 420, () =>
+    restartServers(deployer),
   );
 }
 
@@ -55,16 +56,20 @@ async function underLoad(
   );
 }
 
-/** The servers and the trace collector one after the other, each when the one before is whole again; then all apps at once. */
-async function restartEverything(cluster: Cluster): Promise<void> {
+/** All apps at once. */
+async function restartApps(cluster: Cluster): Promise<void> {
   const shop = ['--selector', 'app.kubernetes.io/name=flashmesh'];
-  const others = ['--selector', 'app.kubernetes.io/name!=flashmesh'];
-  for (const workload of await cluster.items('statefulsets,deployments', ...others)) {
+  await cluster.kubectl('rollout', 'restart', 'deployment', ...shop);
+  for (const workload of await cluster.items('deployments', ...shop)) await restarted(cluster, workload);
+}
+
+/** One after the other, each when the one before is whole again. */
+async function restartServers(cluster: Cluster): Promise<void> {
+  const servers = ['--selector', 'app.kubernetes.io/name!=flashmesh'];
+  for (const workload of await cluster.items('statefulsets,deployments', ...servers)) {
     await cluster.kubectl('rollout', 'restart', nameOf(workload));
     await restarted(cluster, workload);
   }
-  await cluster.kubectl('rollout', 'restart', 'deployment', ...shop);
-  for (const workload of await cluster.items('deployments', ...shop)) await restarted(cluster, workload);
 }
 
 async function restarted(cluster: Cluster, workload: KubeObject): Promise<void> {
