@@ -350,7 +350,7 @@ describe('the flashmesh chart', () => {
   it('takes images from a mirror, by digest where one is given', () => {
     const digest = `sha256:${'a'.repeat(64)}`;
     const objects = render(chart, {
-      values: { global: { imageRegistry: 'mirror.example' }, apps: { order: { digest } } },
+      values: { global: { imageRegistry: 'mirror.example' }, image: { digests: { order: digest } } },
     });
     expect(container(objects, 'order').image).toBe(`mirror.example/flashmesh/order@${digest}`);
     expect(container(objects, 'payment').image).toBe('mirror.example/flashmesh/payment:0.1.0');

@@ -86,12 +86,11 @@ describe('a release', () => {
     );
   });
 
-  it('names the image of every service by the digest that was built', async () => {
+  it('names every image by the digest that was built', async () => {
     const named = await images(join(folder, `charts/flashmesh-${VERSION}.tgz`));
     for (const app of services) expect(named.get(app)).toBe(`${registry}/flashmesh/${app}@${digestOf(app)}`);
-    // There is no value for a digest of the jobs.
-    expect(named.get('topics')).toBe(`${registry}/flashmesh/setup:${VERSION}`);
-    expect(named.get('run')).toBe(`${registry}/flashmesh/rush:${VERSION}`);
+    expect(named.get('topics')).toBe(`${registry}/flashmesh/setup@${digestOf('setup')}`);
+    expect(named.get('run')).toBe(`${registry}/flashmesh/rush@${digestOf('rush')}`);
   });
 
   it('names images by their version where no digests are given', async () => {
@@ -118,8 +117,7 @@ describe('a release', () => {
     expect(looked).toEqual(
       expect.arrayContaining([
         ...lines(pushed).map((line) => `${registry}/charts/${line.replace(' ', '@')}`),
-        ...services.map((app) => `${registry}/flashmesh/${app}@${digestOf(app)}`),
-        ...['rush', 'setup'].map((app) => `${registry}/flashmesh/${app}:${VERSION}`),
+        ...[...services, 'rush', 'setup'].map((app) => `${registry}/flashmesh/${app}@${digestOf(app)}`),
       ]),
     );
     expect(looked).toHaveLength(charts.length + services.length + 2);

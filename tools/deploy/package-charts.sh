@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Packages the charts for a release: all of one version; the flashmesh chart with the images of that version, by digest where its
-# values have room for one: a service's under apps.
+# Packages the charts for a release: all of one version; the flashmesh chart with the images of that version.
 #
 #   tools/deploy/package-charts.sh VERSION IMAGE_REGISTRY FOLDER [DIGESTS]
 #
@@ -15,23 +14,13 @@ digests=/dev/null
 [ $# -eq 3 ] || digests=$(realpath "$4")
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-# pin VALUES: writes the digest of each app that VALUES has under apps there.
-pin() {
-  awk -v digests="$digests" '
-    BEGIN { while ((getline line < digests) > 0) { split(line, words, " "); digest[words[1]] = words[2] } }
-    /^[^ #]/ { inside = /^apps:/ }
-    inside && match($0, /^  [a-z]+:/) {
-      app = substr($0, 3, RLENGTH - 3)
-      if (app in digest) {
-        printf "  %s:\n    digest: %s\n", app, digest[app]
-        rest = substr($0, RLENGTH + 1)
-        if (rest == "" || rest == " {}") next
-        print "values.yaml: apps." app " is neither {} nor a block" > "/dev/stderr"
-        exit 1
-      }
-    }
-    { print }' "$1" >"$1.pinned"
-  mv "$1.pinned" "$1"
+# set_value VALUES KEY OLD NEW: of a key of the block `image`.
+set_value() {
+  grep --quiet --line-regexp --fixed-strings "  $2: $3" "$1" || {
+    echo "helm/flashmesh/values.yaml has no image.$2 to set" >&2
+    exit 1
+  }
+  sed --in-place "s#^  $2: $3\$#  $2: $4#" "$1"
 }
 
 scratch=$(mktemp -d)
@@ -42,12 +31,9 @@ for chart in zookeeper kafka redis jaeger flashmesh; do
   options=(--version "$version" --destination "$folder")
   if [ "$chart" = flashmesh ]; then
     options+=(--app-version "$version")
-    sed --in-place "s#^  registry: docker.io\$#  registry: $registry#" "$scratch/$chart/values.yaml"
-    grep --quiet "^  registry: $registry\$" "$scratch/$chart/values.yaml" || {
-      echo "helm/flashmesh/values.yaml has no image.registry to set" >&2
-      exit 1
-    }
-    pin "$scratch/$chart/values.yaml"
+    values=$scratch/$chart/values.yaml
+    set_value "$values" registry docker.io "$registry"
+    set_value "$values" digests '{}' "{ $(awk '{ printf "%s%s: %s", (NR > 1 ? ", " : ""), $1, $2 }' "$digests") }"
   fi
   helm package "$scratch/$chart" "${options[@]}"
 done

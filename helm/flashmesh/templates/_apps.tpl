@@ -30,10 +30,10 @@ apps that call it.
 {{- end }}
 {{- end -}}
 
-{{/* The image of an app: dict root, app (folder name), digest (optional). */}}
+{{/* The image of an app: dict root, app (folder name). */}}
 {{- define "flashmesh.image" -}}
 {{- $image := .root.Values.image -}}
-{{- include "common.image" (dict "root" .root "image" (dict "registry" $image.registry "repository" (printf "%s/%s" $image.repository .app) "tag" $image.tag "digest" .digest)) -}}
+{{- include "common.image" (dict "root" .root "image" (dict "registry" $image.registry "repository" (printf "%s/%s" $image.repository .app) "tag" $image.tag "digest" (index $image.digests .app))) -}}
 {{- end -}}
 
 {{- define "flashmesh.zookeeperPort" -}}
