@@ -1,5 +1,5 @@
 import { joinPath, type ZooKeeper } from '@flashmesh/zookeeper';
-import { tooLate, type WaitOptions, withDeadline } from './deadline.ts';
+import { type WaitOptions, withDeadline } from './deadline.ts';
 import type { Holding } from './holding.ts';
 import { inSequence } from './sequence.ts';
 import { awaitTurn, type Line } from './turn.ts';
@@ -65,16 +65,9 @@ export async function participantsOf(zk: ZooKeeper, path: string): Promise<strin
 export async function acquireIn(zk: ZooKeeper, line: Line, o: AcquireOptions): Promise<LockHandle> {
   const what = `${line.path} was not free`;
   const revoke = o.onRevoke && new RevokeWatch(zk, o.onRevoke);
-  const place: Line = { ...line, wait: o.timeoutMs !== 0, prepare: revoke?.arm };
-  const held = await withDeadline(
-    zk.clock,
-    // One try takes as long as it takes: its time is not measured.
-    o.timeoutMs === 0 ? { signal: o.signal } : o,
-    'LOCK_TIMEOUT',
-    what,
-    (signal) => awaitTurn(zk, place, signal),
+  const held = await withDeadline(zk.clock, o, 'LOCK_TIMEOUT', what, (signal, wait) =>
+    awaitTurn(zk, { ...line, wait, prepare: revoke?.arm }, signal),
   );
-  if (!held) throw tooLate('LOCK_TIMEOUT', what, 0);
   revoke?.begin();
   return sharedHandle(held);
 }

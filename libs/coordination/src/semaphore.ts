@@ -96,24 +96,22 @@ export class Semaphore {
       throwIfAborted(signal);
       const creating = protectedCreate(this.zk, this.leases, 'lease-', '');
       const node = await createdOrGivenUp(this.zk, creating, signal);
+      let lease: Holding | undefined;
       try {
         // Counted and not ordered: only who holds the door adds one, so there are never more than were counted.
         const enough = (names: string[]) => names.length <= this.maxLeases() || !names.includes(node.name);
         while (!enough(await this.zk.children(this.leases, { signal }))) {
-          if (!wait) {
-            await leaveBehind(this.zk, node, signal);
-            return undefined;
-          }
+          if (!wait) return undefined;
           await untilChildren(this.zk, this.leases, enough, signal);
         }
-        const lease = await hold(this.zk, node, signal);
+        lease = await hold(this.zk, node, signal);
         if (lease) return lease;
-        // Uncertain only for a moment, perhaps: the node may live on with its session.
-        await leaveBehind(this.zk, node, signal);
       } catch (error) {
-        await leaveBehind(this.zk, node, signal);
         // No node: the lease went, and then its parent, a container.
         if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED', 'ZK_NO_NODE')) throw error;
+      } finally {
+        // Uncertain only for a moment, perhaps: the node may live on with its session.
+        if (!lease) await leaveBehind(this.zk, node, signal);
       }
     }
   }

@@ -30,17 +30,16 @@ export async function claimWorkerId(
   for (;;) {
     throwIfAborted(signal);
     const node = await claimOne(zk, path, `${owner} ${randomUUID()}`, count, signal);
+    let held: Holding | undefined;
     try {
-      const held = await hold(zk, node, signal);
+      held = await hold(zk, node, signal);
       if (held) return Object.assign(held, { id: Number(node.name) });
     } catch (error) {
-      if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED')) {
-        await leaveBehind(zk, node, signal);
-        throw error;
-      }
+      // The connection broke before it was held: the number is claimed again like any other.
+      if (!isZooKeeperError(error, 'ZK_CONNECTION_LOSS', 'ZK_SESSION_EXPIRED')) throw error;
+    } finally {
+      if (!held) await leaveBehind(zk, node, signal);
     }
-    // The connection broke before it was held: the number is given back, and claimed again like any other.
-    await leaveBehind(zk, node, signal);
   }
 }
 

@@ -110,8 +110,8 @@ export const mutants = {
   },
   'a number that did not come to be held is given back': {
     file: 'coordination/src/worker-id.ts',
-    from: '    await leaveBehind(zk, node, signal);\n  }\n}',
-    to: '  }\n}',
+    from: 'if (!held) await leaveBehind(zk, node, signal);',
+    to: '',
   },
   'a lock that may be asked back looks once it is its turn': {
     file: 'coordination/src/turn.ts',
