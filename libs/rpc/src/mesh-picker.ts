@@ -32,61 +32,62 @@ export class MeshPicker implements experimental.Picker {
     // Its connection went in this very moment; the next picker is on its way.
     if (!subchannel) return QUEUE;
     if (attempt instanceof StreamAttempt) {
-      return new StreamPlacement(this.endpoints, endpoint, attempt, subchannel);
+      return placedStream(this.endpoints, endpoint, attempt, subchannel);
     }
-    return new Placement(this.endpoints, endpoint, attempt, subchannel);
+    return placedCall(this.endpoints, endpoint, attempt, subchannel);
   }
 }
 
-/** grpc-js calls these two apart from the object, hence no methods; and it may pick again without calling either. */
-class Placement implements PickResult {
-  readonly pickResultType = experimental.PickResultType.COMPLETE;
-  readonly status = null;
-  readonly subchannel: Subchannel;
-  readonly onCallStarted: () => void;
-  readonly onCallEnded: (code: Status, details: string, metadata: Metadata) => void;
+/** Where a call goes. grpc-js may pick again without calling what is told of its start and its end. */
+function placed(
+  subchannel: Subchannel,
+  onCallStarted: () => void,
+  onCallEnded: NonNullable<PickResult['onCallEnded']>,
+): PickResult {
+  const pickResultType = experimental.PickResultType.COMPLETE;
+  return { pickResultType, status: null, subchannel, onCallStarted, onCallEnded };
+}
 
-  constructor(
-    endpoints: EndpointSet,
-    endpoint: Endpoint,
-    attempt: CallAttempt | undefined,
-    subchannel: Subchannel,
-  ) {
-    this.subchannel = subchannel;
-    let startedMs = 0;
-    this.onCallStarted = () => {
+function placedCall(
+  endpoints: EndpointSet,
+  endpoint: Endpoint,
+  attempt: CallAttempt | undefined,
+  subchannel: Subchannel,
+): PickResult {
+  let startedMs = 0;
+  return placed(
+    subchannel,
+    () => {
       startedMs = endpoints.started(endpoint, attempt ?? ANONYMOUS);
       attempt?.placed(endpoint, startedMs);
-    };
-    this.onCallEnded = (code, details, metadata) => {
+    },
+    (code, details, metadata) => {
       const status = { code, details, metadata };
       const outcome =
         code === Status.DEADLINE_EXCEEDED
           ? outcomeOfLateness(status, attempt, startedMs)
           : outcomeOf(status, attempt?.abandoned ?? false);
       endpoints.ended(endpoint, startedMs, outcome, attempt?.lateCounted);
-    };
-  }
+    },
+  );
 }
 
-/** The same of a stream. */
-class StreamPlacement implements PickResult {
-  readonly pickResultType = experimental.PickResultType.COMPLETE;
-  readonly status = null;
-  readonly subchannel: Subchannel;
-  readonly onCallStarted: () => void;
-  readonly onCallEnded: (code: Status, details: string, metadata: Metadata) => void;
-
-  constructor(endpoints: EndpointSet, endpoint: Endpoint, attempt: StreamAttempt, subchannel: Subchannel) {
-    this.subchannel = subchannel;
-    this.onCallStarted = () => endpoints.streamStarted(endpoint);
-    this.onCallEnded = (code, details, metadata) => {
+function placedStream(
+  endpoints: EndpointSet,
+  endpoint: Endpoint,
+  attempt: StreamAttempt,
+  subchannel: Subchannel,
+): PickResult {
+  return placed(
+    subchannel,
+    () => endpoints.streamStarted(endpoint),
+    (code, details, metadata) => {
       // A stream's deadline is how long its caller wants to listen, be there anything to hear or not.
       const listened = code === Status.DEADLINE_EXCEEDED;
       const outcome = listened ? 'neutral' : outcomeOf({ code, details, metadata }, attempt.abandoned);
       endpoints.streamEnded(endpoint, outcome);
-    };
-  }
+    },
+  );
 }
 
 const QUEUE: PickResult = {

@@ -3,7 +3,7 @@ import { status as Status } from '@grpc/grpc-js';
 import { callWithin, runWithCall } from './call-context.ts';
 import { IncomingCall } from './incoming-call.ts';
 import { until } from './mesh.fixture.ts';
-import { createMeshClient } from './mesh-client.ts';
+import { createMeshClient, type MeshClientOptions } from './mesh-client.ts';
 import { createMeshStreams } from './mesh-streams.ts';
 import type { EndpointSnapshot } from './mesh-snapshot.ts';
 import {
@@ -244,5 +244,9 @@ describe('options of a client', () => {
     expect(bad({ breaker: { ejectionMs: -1 } })).toThrow('ejectionMs must be between');
     expect(bad({ methods: { reed: {} } })).toThrow('Echo has no method reed');
     expect(bad({ methods: { write: { maxAttempts: 2 } } })).toThrow('Write is not idempotent');
+    expect(bad({ deadlineMs: 5 })).toThrow('a client of Echo has no option deadlineMs');
+    expect(() => createMeshStreams(Echo, { target, deadlineMs: 5 } as MeshClientOptions)).toThrow(
+      'a client of Echo has no option deadlineMs',
+    );
   });
 });

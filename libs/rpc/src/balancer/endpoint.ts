@@ -166,11 +166,8 @@ export class Endpoint {
     } else {
       // Failing fast must not look like being fast, least of all where nothing else was measured.
       if (this.latency.measured) this.latency.observeAtLeast(elapsedMs, nowMs);
-      if (outcome === 'overload') this.totals.overloads++;
-      else this.totals.failures++;
     }
-    this.failureShare.observe(outcome !== 'success', nowMs);
-    this.breaker.record(outcome, nowMs);
+    this.count(outcome, nowMs);
   }
 
   streamStarted(): void {
@@ -185,11 +182,16 @@ export class Endpoint {
     this.streams--;
     if (outcome === 'neutral') return;
     this.heard(nowMs);
-    this.breaker.record(outcome, nowMs);
-    if (outcome === 'answer') return;
+    if (outcome === 'answer') this.breaker.record(outcome, nowMs);
+    else this.count(outcome, nowMs);
+  }
+
+  /** What came back was good or bad, which is what tells endpoints apart. */
+  private count(outcome: 'success' | 'failure' | 'timeout' | 'overload', nowMs: number): void {
     if (outcome === 'overload') this.totals.overloads++;
     else if (outcome !== 'success') this.totals.failures++;
     this.failureShare.observe(outcome !== 'success', nowMs);
+    this.breaker.record(outcome, nowMs);
   }
 
   /** Something came from there, be it an error. */
