@@ -11,6 +11,7 @@ set -euo pipefail
 [ $# -eq 3 ] || { echo "usage: $0 FOLDER VERSION OCI_PREFIX" >&2; exit 2; }
 folder=$1 version=$2 prefix=$3
 read -ra options <<<"${HELM_REGISTRY_OPTIONS:-}" # e.g. --plain-http
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -23,7 +24,6 @@ for package in "$folder"/*-"$version".tgz; do
     told=$(helm push "$package" "$prefix" "${options[@]}" 2>&1) || { echo "$told" >&2; exit 1; }
     echo "pushed $name $version" >&2
   fi
-  digest=$(sed -n 's/^.*Digest: *\(sha256:[0-9a-f]\{64\}\).*$/\1/p' <<<"$told")
-  [ -n "$digest" ] || { printf 'helm named no digest of %s:\n%s\n' "$name" "$told" >&2; exit 1; }
+  digest=$("$here/digest-of.sh" "$name" <<<"$told")
   echo "$name $digest"
 done

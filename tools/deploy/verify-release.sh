@@ -9,6 +9,7 @@ set -euo pipefail
 [ $# -eq 3 ] || { echo "usage: $0 REGISTRY VERSION REPOSITORY" >&2; exit 2; }
 registry=$1 version=$2 repository=$3
 read -ra options <<<"${HELM_REGISTRY_OPTIONS:-}" # e.g. --plain-http
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -22,8 +23,7 @@ for chart in zookeeper kafka redis jaeger flashmesh; do
   # A chart's tag is its version.
   told=$(helm pull "oci://$registry/charts/$chart" --version "$version" --destination "$scratch" "${options[@]}" 2>&1) ||
     { echo "$told" >&2; exit 1; }
-  digest=$(sed -n 's/^.*Digest: *\(sha256:[0-9a-f]\{64\}\).*$/\1/p' <<<"$told")
-  [ -n "$digest" ] || { printf 'helm named no digest of %s:\n%s\n' "$chart" "$told" >&2; exit 1; }
+  digest=$("$here/digest-of.sh" "$chart" <<<"$told")
   verify "$registry/charts/$chart@$digest"
   echo "$chart $digest"
 done

@@ -9,6 +9,11 @@ import { runCommand } from '../local/run-command.ts';
 // oxlint-disable-next-line typescript/no-explicit-any -- Kubernetes objects of many kinds
 export type KubeObject = any;
 
+/** As kubectl takes it. */
+export function nameOf({ kind, metadata }: KubeObject): string {
+  return `${kind}/${metadata.name}`;
+}
+
 /** A port of the cluster on this machine. */
 export interface Forward {
   readonly url: string;
@@ -53,6 +58,11 @@ export class Cluster {
       child.once('close', (code) => (code === 0 ? resolve() : reject(new Error(`kubectl apply: ${told}`))));
       child.stdin.end(manifest);
     });
+  }
+
+  /** Waits until every pod of a workload is of its newest version, and ready. */
+  async rolledOut(workload: KubeObject): Promise<void> {
+    await this.kubectl('rollout', 'status', nameOf(workload), '--timeout=600s');
   }
 
   async items(kind: string, ...args: string[]): Promise<KubeObject[]> {

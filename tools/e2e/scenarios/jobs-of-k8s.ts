@@ -24,11 +24,7 @@ export function chaosOfK8s(admin: Cluster): Promise<string> {
 }
 
 async function whole(admin: Cluster): Promise<void> {
-  for (const kind of ['statefulsets', 'deployments']) {
-    for (const { metadata } of await admin.items(kind)) {
-      await admin.kubectl('rollout', 'status', `${kind}/${metadata.name}`, '--timeout=5m');
-    }
-  }
+  for (const workload of await admin.items('statefulsets,deployments')) await admin.rolledOut(workload);
 }
 
 /** Nothing of the file is left afterwards: an uninstall waits for every pod. */

@@ -1,6 +1,6 @@
 import { since } from '../../local/progress.ts';
 import type { Checks } from '../checks.ts';
-import { type Cluster, eventually, type KubeObject } from '../cluster.ts';
+import { type Cluster, eventually, type KubeObject, nameOf } from '../cluster.ts';
 import { Releases } from '../releases.ts';
 import { runRush } from '../rush.ts';
 
@@ -74,18 +74,13 @@ async function restartServers(cluster: Cluster): Promise<void> {
 
 async function restarted(cluster: Cluster, workload: KubeObject): Promise<void> {
   const start = performance.now();
-  await cluster.kubectl('rollout', 'status', nameOf(workload), '--timeout=600s');
+  await cluster.rolledOut(workload);
   console.log(`     ${nameOf(workload)} restarted (${since(start)})`);
-}
-
-function nameOf({ kind, metadata }: KubeObject): string {
-  return `${kind}/${metadata.name}`;
 }
 
 /** Deletes one pod of every workload, each when the one before is whole again. */
 async function deleteOneOfEach(cluster: Cluster): Promise<void> {
-  const workloads = [...(await cluster.items('statefulsets')), ...(await cluster.items('deployments'))];
-  for (const { kind, metadata, spec } of workloads) {
+  for (const { kind, metadata, spec } of await cluster.items('statefulsets,deployments')) {
     const selector = Object.entries(spec.selector.matchLabels as Record<string, string>)
       .map(([name, value]) => `${name}=${value}`)
       .join(',');
