@@ -16,7 +16,7 @@ const ports = (rules: Manifest[]): number[] =>
 describe.each([
   [['ha'], 2181],
   [['ha', 'secure'], 2281],
-  [['production'], 2281],
+  [['ha', 'cert-manager'], 2281],
 ] as const)('profiles %j', (profiles, port) => {
   const of = (chart: string): Manifest[] => render(chart, { profiles });
   const apps = of('flashmesh');
@@ -44,7 +44,7 @@ describe.each([
   });
 });
 
-it.each([[['ha', 'secure']], [['production']]])(
+it.each([[['ha', 'secure']], [['ha', 'cert-manager']]])(
   'profiles %j: the apps call every product by a name in its certificate',
   (profiles) => {
     const env = find(render('flashmesh', { profiles }), 'ConfigMap', 'flashmesh').data;
@@ -69,7 +69,7 @@ it.each([[['ha', 'secure']], [['production']]])(
   },
 );
 
-it('production is ha with certificates of cert-manager, for every chart', () => {
+it('cert-manager is security and nothing else, for every chart', () => {
   const values = (profile: string, chart: string): object => {
     const file = join(root, profile, `${chart}.yaml`);
     return existsSync(file) ? parse(readFileSync(file, 'utf8')) : {};
@@ -77,7 +77,7 @@ it('production is ha with certificates of cert-manager, for every chart', () => 
   const issuerRef = { name: 'flashmesh', kind: 'Issuer' };
   for (const chart of charts) {
     const security = { mode: 'cert-manager', certManager: { issuerRef } };
-    expect([chart, values('production', chart)]).toEqual([chart, { ...values('ha', chart), security }]);
+    expect([chart, values('cert-manager', chart)]).toEqual([chart, { security }]);
   }
 });
 
