@@ -57,8 +57,10 @@ const SERVER_OPTIONS: ChannelOptions = {
 /**
  * Certificates count when a connection is made: callers connect anew this often, and prove afresh who they are. With the tenth that
  * grpc-js adds or takes away, and the time until a file is read, within 10 minutes.
+ *
+ * @internal
  */
-const TLS_OPTIONS: ChannelOptions = {
+export const TLS_OPTIONS = {
   'grpc.max_connection_age_ms': 525_000,
   'grpc.max_connection_age_grace_ms': 60_000,
 };

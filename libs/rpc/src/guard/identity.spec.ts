@@ -8,12 +8,12 @@ import { foreignCall, foreignCredentials, serverCertificate } from '../testing/f
 import { CertificateFolder, type Issued, TestAuthority } from '../testing/certificates.ts';
 import { HealthService } from '../health-service.ts';
 import { type MeshSecurity, useMeshSecurity } from '../identity/mesh-security.ts';
-import { MeshTls } from '../identity/mesh-tls.ts';
+import { DEFAULT_REFRESH_MS, MeshTls } from '../identity/mesh-tls.ts';
 import type { IncomingCall } from '../incoming-call.ts';
 import { closeMeshClients, createMeshClient } from '../mesh-client.ts';
 import { registerMeshResolver } from '../mesh-resolver.ts';
 import { FakeNaming, Inventory, listening, LogLines, stockOf, until } from '../mesh.fixture.ts';
-import { MeshServer, type MeshServerOptions } from '../mesh-server.ts';
+import { MeshServer, type MeshServerOptions, TLS_OPTIONS } from '../mesh-server.ts';
 import { pathOf } from '../service-definition.ts';
 import { recordSpans } from '../spans.fixture.ts';
 import { ANYONE, defineRules } from './rules.ts';
@@ -309,6 +309,14 @@ describe('certificates that are replaced', () => {
     folder.write({ ...next, ca: authority.cert });
     tls.refresh();
     expect(await serverCertificate(server.port)).toBe(next.cert);
+  });
+});
+
+describe('a connection', () => {
+  it('lives on an old certificate for less than the ten minutes that SERVER.md names', () => {
+    // grpc-js adds up to a tenth.
+    const longestMs = 1.1 * TLS_OPTIONS['grpc.max_connection_age_ms'] + DEFAULT_REFRESH_MS;
+    expect(longestMs).toBeLessThan(600_000);
   });
 });
 

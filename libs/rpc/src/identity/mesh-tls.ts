@@ -17,7 +17,8 @@ export interface MeshTlsOptions extends CertificatePaths {
 
 /** The name that is asked for where any service will do. @internal */
 export const ANY_SERVICE = 'mesh.invalid';
-const DEFAULT_REFRESH_MS = 10_000;
+/** @internal */
+export const DEFAULT_REFRESH_MS = 10_000;
 
 /**
  * Mutual TLS between the services of a mesh, by SPIFFE ids. One a process: channels share connections only when they have the
