@@ -9,11 +9,10 @@ import { prepareNamespace } from './deployer.ts';
 import { loadImages } from './local-images.ts';
 import { charts } from './releases.ts';
 import { oneOfEach } from './scenarios/one-of-each.ts';
+import type { Scenario } from './scenarios/scenario.ts';
 import { threeOfEach } from './scenarios/three-of-each.ts';
 import { deletionsUnderLoad, restartsUnderLoad, upgradesUnderLoad } from './scenarios/under-load.ts';
 import { variant } from './scenarios/variants.ts';
-
-type Scenario = (checks: Checks, admin: Cluster, deployer: Cluster) => Promise<void>;
 
 const scenarios: Readonly<Record<string, Scenario>> = {
   one: oneOfEach,
@@ -21,9 +20,9 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   upgrades: upgradesUnderLoad,
   restarts: restartsUnderLoad,
   deletions: deletionsUnderLoad,
-  secure: (checks, admin, deployer) => variant(checks, admin, deployer, 'secure'),
-  'ha-secure': (checks, admin, deployer) => variant(checks, admin, deployer, 'ha', 'secure'),
-  'zookeeper-mode': (checks, admin, deployer) => variant(checks, admin, deployer, 'zookeeper-mode'),
+  secure: variant('secure'),
+  'ha-secure': variant('ha', 'secure'),
+  'zookeeper-mode': variant('zookeeper-mode'),
 };
 
 const usage = `Usage: node tools/e2e/main.ts [--keep] [${Object.keys(scenarios).join('] [')}]

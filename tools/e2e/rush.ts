@@ -5,23 +5,30 @@ import type { Releases } from './releases.ts';
 
 let started = 0;
 
+/** For how long buyers come at most, in seconds. */
+const AT_MOST_SECONDS = 900;
+
 /** A rush as a Job of the chart's own making, and what happens meanwhile. */
 export interface RushOptions {
-  readonly buyers: number;
+  /** Orders a second. */
   readonly rate: number;
+  /** Who may end the buyers' work: a deployer may not enter a pod. */
+  readonly admin: Cluster;
   /** Called when the buyers have begun. */
   readonly meanwhile: () => Promise<void>;
 }
 
 /**
- * Runs the rush to its end. There is a unit for every buyer, so that every order goes its whole way.
+ * Lets buyers come until `meanwhile` is over, however long a machine takes for it. There is a unit for each of them, so that
+ * every order goes its whole way.
  *
  * @returns what the buyers and the verifier reported.
  * @throws Error with both reports when a request failed or a rule is broken, or when the buyers were gone before `meanwhile` was over.
  */
 export async function runRush(cluster: Cluster, releases: Releases, o: RushOptions): Promise<string> {
   const name = `flashmesh-rush-e2e-${++started}`;
-  const { buyers, rate } = o;
+  const { rate } = o;
+  const buyers = rate * AT_MOST_SECONDS;
   const set = `rush.enabled=true,rush.buyers=${buyers},rush.stock=${buyers},rush.rate=${rate},rush.maxFailed=0`;
   const rendered = await cluster.helm(
     'template',
@@ -44,8 +51,9 @@ export async function runRush(cluster: Cluster, releases: Releases, o: RushOptio
     });
     await o.meanwhile();
     const stillThere = await buyersAreThere(cluster, pod);
+    if (stillThere) await noMoreBuyers(o.admin, pod);
     const report = await rushEnds(cluster, name);
-    if (!stillThere) throw new Error(`the buyers were gone before it was over: more must come\n${report}`);
+    if (!stillThere) throw new Error(`the buyers were gone before it was over\n${report}`);
     return report;
   } finally {
     await cluster.kubectl('delete', 'job', name, '--ignore-not-found', '--wait=false');
@@ -72,6 +80,11 @@ async function buyersAreThere(cluster: Cluster, pod: string): Promise<boolean> {
   const { status } = JSON.parse(await cluster.kubectl('get', 'pod', pod, '-o', 'json'));
   const run = status.initContainerStatuses.find(({ name }: KubeObject) => name === 'run');
   return run.state.running !== undefined;
+}
+
+/** Those who came already get their answers. */
+async function noMoreBuyers(admin: Cluster, pod: string): Promise<void> {
+  await admin.kubectl('exec', pod, '--container', 'run', '--', 'node', '-e', 'process.kill(1, "SIGINT")');
 }
 
 function podsOf(cluster: Cluster, job: string): Promise<KubeObject[]> {

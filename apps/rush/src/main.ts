@@ -4,13 +4,18 @@ import { USAGE } from './usage.ts';
 import { verifyCommand } from './verify/command.ts';
 
 const [name, ...args] = process.argv.slice(2);
+const interrupt = new AbortController();
 const commands: Record<string, (args: readonly string[]) => Promise<number>> = {
-  run: runCommand,
+  run: (args) => runCommand(args, interrupt.signal),
   verify: verifyCommand,
 };
 const command = commands[name ?? ''];
 // The first process of a container ignores signals that it does not handle.
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
+process.once('SIGTERM', () => process.exit(1));
+process.on('SIGINT', () => {
+  if (name !== 'run' || interrupt.signal.aborted) process.exit(1);
+  interrupt.abort(new Error('interrupted before the first buyer came'));
+});
 // Timers of the libraries do not keep a process alive by themselves; the work under way shall.
 const keepAlive = setInterval(() => undefined, 60_000);
 try {

@@ -1,8 +1,8 @@
 import { since } from '../../local/progress.ts';
-import type { Checks } from '../checks.ts';
 import { type Cluster, eventually, type KubeObject, nameOf } from '../cluster.ts';
 import { Releases } from '../releases.ts';
 import { runRush } from '../rush.ts';
+import type { Scenario } from './scenario.ts';
 
 /** Orders a second. */
 const RATE = 200;
@@ -10,50 +10,39 @@ const RATE = 200;
 const GENTLE_RATE = 50;
 
 /** What an operator does with the shop while buyers are there: upgrades, rolls back, `kubectl rollout restart`. */
-export function upgradesUnderLoad(checks: Checks, _admin: Cluster, deployer: Cluster): Promise<void> {
-  return underLoad(checks, deployer, 'upgrade, rollback and restart', RATE, 240, async (releases) => {
+export const upgradesUnderLoad = underLoad(
+  'upgrade, rollback and restart',
+  RATE,
+  async (deployer, releases) => {
     await releases.upgrade('flashmesh', 'podAnnotations.changed=yes');
     await deployer.helm('rollback', 'flashmesh', '--wait', '--timeout', '8m');
     await restartApps(deployer);
-  });
-}
+  },
+);
 
 /** The same with what the shop stands on: ZooKeeper, Kafka, Redis, Jaeger. */
-export function restartsUnderLoad(checks: Checks, _admin: Cluster, deployer: Cluster): Promise<void> {
-  return underLoad(checks, deployer, 'every server restarted', GENTLE_RATE, 420, () =>
-    restartServers(deployer),
-  );
-}
+export const restartsUnderLoad = underLoad('every server restarted', GENTLE_RATE, restartServers);
 
 /** What a cluster does while buyers are there: a node is drained, a pod is moved. */
-export function deletionsUnderLoad(checks: Checks, _admin: Cluster, deployer: Cluster): Promise<void> {
-  return underLoad(checks, deployer, 'a pod of each kind deleted', RATE, 300, () =>
-    deleteOneOfEach(deployer),
-  );
-}
+export const deletionsUnderLoad = underLoad('a pod of each kind deleted', RATE, deleteOneOfEach);
 
 /**
  * @param rate orders a second
- * @param seconds for how long buyers come: longer than what happens meanwhile, or the check fails
+ * @param meanwhile what happens while buyers come; they come until it is over
  */
-async function underLoad(
-  checks: Checks,
-  deployer: Cluster,
+function underLoad(
   what: string,
   rate: number,
-  seconds: number,
-  meanwhile: (releases: Releases) => Promise<void>,
-): Promise<void> {
-  const releases = new Releases(deployer, 'ha');
-  const installed = await checks.check('under load: installed, every pod ready', () => releases.install());
-  if (!installed) return;
-  await checks.check(`${what} under ${rate} orders/s: no request fails, no rule breaks`, () =>
-    runRush(deployer, releases, {
-      buyers: rate * seconds,
-      rate,
-      meanwhile: () => meanwhile(releases),
-    }),
-  );
+  meanwhile: (deployer: Cluster, releases: Releases) => Promise<void>,
+): Scenario {
+  return async (checks, admin, deployer) => {
+    const releases = new Releases(deployer, 'ha');
+    const installed = await checks.check('under load: installed, every pod ready', () => releases.install());
+    if (!installed) return;
+    await checks.check(`${what} under ${rate} orders/s: no request fails, no rule breaks`, () =>
+      runRush(deployer, releases, { rate, admin, meanwhile: () => meanwhile(deployer, releases) }),
+    );
+  };
 }
 
 /** All apps at once. */

@@ -5,8 +5,12 @@ import { rush, type RushReport } from './rush.ts';
 
 const text = { type: 'string' } as const;
 
-/** `rush run`. Returns the exit code. */
-export async function runCommand(args: readonly string[]): Promise<number> {
+/**
+ * `rush run`. Returns the exit code.
+ *
+ * @param interrupted when it aborts, no more buyers come.
+ */
+export async function runCommand(args: readonly string[], interrupted: AbortSignal): Promise<number> {
   const flags = parseFlags(args, {
     gateway: text,
     sale: text,
@@ -57,6 +61,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
       declineRatio,
       patienceMs,
       comeBackMs,
+      signal: interrupted,
       onAccepted: (order) => writer.write(order),
       onProgress: (what) => process.stderr.write(`${what}\n`),
     });

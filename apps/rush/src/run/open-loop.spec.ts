@@ -61,6 +61,44 @@ describe('openLoop', () => {
     await done;
   });
 
+  it('fires no more when it is told to end, and says how many it fired', async () => {
+    const clock = new ManualClock();
+    const end = new AbortController();
+    let fired = 0;
+    const done = openLoop({
+      count: 100,
+      ratePerSecond: 10,
+      clock,
+      signal: end.signal,
+      fire: () => {
+        if (++fired === 30) end.abort();
+      },
+    });
+    await clock.advance(60_000);
+    expect(await done).toBe(30);
+    expect(fired).toBe(30);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('fires nothing when it is told to end between two', async () => {
+    const clock = new ManualClock();
+    const end = new AbortController();
+    let fired = 0;
+    const done = openLoop({
+      count: 5,
+      ratePerSecond: 10,
+      clock,
+      signal: end.signal,
+      fire: () => fired++,
+    });
+    await clock.advance(150);
+    end.abort();
+    expect(await done).toBe(2);
+    expect(clock.pending).toBe(0);
+    await clock.advance(1000);
+    expect(fired).toBe(2);
+  });
+
   it.each([
     [0, 1],
     [1, 0],

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { ManualClock } from '@flashmesh/core';
 import type { AcceptedOrder } from '../accepted-orders.ts';
 import type { Buyer, OrderAnswer, Wish } from './gateway-client.ts';
@@ -105,5 +106,85 @@ describe('rush', () => {
     const asked = await askedOf(10_000);
     expect(asked).toBeGreaterThanOrEqual(3);
     expect(asked).toBeLessThanOrEqual(7);
+  });
+
+  it('counts a buyer who gets no session as a failure, and goes on', async () => {
+    const clock = new ManualClock();
+    let sessions = 0;
+    const running = rush({
+      client: {
+        openSession: async () => {
+          if (++sessions > 1) throw new Error('no session: 500');
+          return { buyerId: 'b', token: 't' };
+        },
+        placeOrder: async () => ({ outcome: 'accepted', orderId: 'ord_1' }),
+      },
+      buyers: 2,
+      ahead: 1,
+      ratePerSecond: 1,
+      wish,
+      declineRatio: 0,
+      patienceMs: 0,
+      onAccepted: () => undefined,
+      clock,
+    });
+    for (let second = 0; second < 20; second++) await clock.advance(1000);
+    expect(await running).toMatchObject({
+      offered: 2,
+      accepted: 1,
+      rejected: { unavailable: 1 },
+      failedRequests: 1,
+      failures: [expect.stringContaining('no session: 500')],
+    });
+  });
+
+  it('lets no more buyers come once it is told to end, and waits for those who came', async () => {
+    const clock = new ManualClock();
+    const end = new AbortController();
+    let answer: (() => void) | undefined;
+    const running = rush({
+      client: {
+        openSession: async () => ({ buyerId: 'b', token: 't' }),
+        placeOrder: () =>
+          new Promise((resolve) => (answer = () => resolve({ outcome: 'accepted', orderId: 'ord_1' }))),
+      },
+      buyers: 1000,
+      ratePerSecond: 1,
+      wish,
+      declineRatio: 0,
+      patienceMs: 0,
+      signal: end.signal,
+      onAccepted: () => undefined,
+      clock,
+    });
+    await clock.advance(10);
+    end.abort();
+    await clock.advance(10_000);
+    answer?.();
+    expect(await running).toMatchObject({ offered: 1, accepted: 1, notSent: 0 });
+  });
+
+  it('throws when it is told to end before a buyer came', async () => {
+    const end = new AbortController();
+    const reason = new Error('enough');
+    const placeOrder = jest.fn<() => Promise<OrderAnswer>>();
+    const running = rush({
+      client: {
+        openSession: async () => {
+          end.abort(reason);
+          return { buyerId: 'b', token: 't' };
+        },
+        placeOrder,
+      },
+      buyers: 1000,
+      ratePerSecond: 1000,
+      wish,
+      declineRatio: 0,
+      patienceMs: 0,
+      signal: end.signal,
+      onAccepted: () => undefined,
+    });
+    await expect(running).rejects.toBe(reason);
+    expect(placeOrder).not.toHaveBeenCalled();
   });
 });

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { type Clock, Limiter, sleep, systemClock } from '@flashmesh/core';
+import { type Clock, messageOf, sleep, systemClock } from '@flashmesh/core';
 import { type Quantiles, quantilesOf } from '../domain/quantiles.ts';
 import type { AcceptedOrder } from '../accepted-orders.ts';
-import type { Buyer, GatewayClient, Outcome, Wish } from './gateway-client.ts';
+import type { Buyer, GatewayClient, OrderAnswer, Outcome, Wish } from './gateway-client.ts';
 import { openLoop } from './open-loop.ts';
+import { Sessions, type SessionsOptions } from './sessions.ts';
 
 /** A rush to be. */
-export interface RushOptions {
+export interface RushOptions extends Pick<SessionsOptions, 'buyers' | 'ahead'> {
   readonly client: Pick<GatewayClient, 'openSession' | 'placeOrder'>;
-  readonly buyers: number;
   readonly ratePerSecond: number;
   readonly wish: Wish;
   /** Share of the buyers whose payment method is declined, 0 to 1. */
@@ -25,6 +25,8 @@ export interface RushOptions {
   readonly comeBackMs?: number;
   readonly onAccepted: (order: AcceptedOrder) => void;
   readonly onProgress?: (what: string) => void;
+  /** When it aborts, no more buyers come; those who came get their answers. Before the first one came, it throws its reason. */
+  readonly signal?: AbortSignal;
   /** @default systemClock */
   readonly clock?: Clock;
 }
@@ -51,8 +53,6 @@ export interface RushReport {
   readonly latencyMs: Quantiles;
 }
 
-const SESSIONS_AT_ONCE = 64;
-const SESSION_ATTEMPTS = 10;
 /** Bounds what a gateway that answers nothing can pile up here. */
 const MAX_UNDER_WAY = 32_768;
 /** Failures that are told one by one. */
@@ -69,9 +69,10 @@ const DECLINED = 'tok_decline';
 /** Creates the buyers, lets them all order, each once, and waits for the answers. */
 export async function rush(options: RushOptions): Promise<RushReport> {
   const { client, ratePerSecond, wish, declineRatio, patienceMs, comeBackMs, onProgress } = options;
-  const { clock = systemClock } = options;
-  const buyers = await openSessions(options);
-  onProgress?.(`${buyers.length} buyers are ready`);
+  const { signal, clock = systemClock } = options;
+  const sessions = new Sessions(options);
+  const ready = await sessions.ready(signal);
+  onProgress?.(`${ready} buyers are ready`);
 
   const outcomes: Record<Outcome, number> = {
     accepted: 0,
@@ -82,7 +83,7 @@ export async function rush(options: RushOptions): Promise<RushReport> {
     failed: 0,
     networkError: 0,
   };
-  const latencies = new Float64Array(buyers.length);
+  const latencies = new Float64Array(options.buyers);
   const underWay = new Set<Promise<void>>();
   let answered = 0;
   let notSent = 0;
@@ -91,19 +92,29 @@ export async function rush(options: RushOptions): Promise<RushReport> {
   const failures: string[] = [];
   const start = clock.monotonic();
 
-  const order = async (buyer: Buyer, index: number, dueAt: number): Promise<void> => {
+  const noted = (answer: OrderAnswer): OrderAnswer => {
+    if (FAILURES.has(answer.outcome)) {
+      failedRequests++;
+      const at = Math.round(clock.monotonic() - start);
+      if (failures.length < MAX_EXAMPLES) failures.push(`${at} ms: ${answer.detail ?? answer.outcome}`);
+    }
+    return answer;
+  };
+  const ended = ({ outcome }: OrderAnswer, dueAt: number): void => {
+    latencies[answered++] = clock.monotonic() - dueAt;
+    outcomes[outcome]++;
+  };
+  const order = async (opening: Promise<Buyer>, index: number, dueAt: number): Promise<void> => {
+    let buyer: Buyer;
+    try {
+      buyer = await opening;
+    } catch (error) {
+      return ended(noted({ outcome: 'unavailable', detail: messageOf(error) }), dueAt);
+    }
     const paymentMethod = declines(index, declineRatio) ? DECLINED : wish.paymentMethod;
     const key = randomUUID();
     const giveUpAt = dueAt + patienceMs;
-    const ask = async () => {
-      const answer = await client.placeOrder(buyer, key, { ...wish, paymentMethod });
-      if (FAILURES.has(answer.outcome)) {
-        failedRequests++;
-        const at = Math.round(clock.monotonic() - start);
-        if (failures.length < MAX_EXAMPLES) failures.push(`${at} ms: ${answer.detail ?? answer.outcome}`);
-      }
-      return answer;
-    };
+    const ask = async () => noted(await client.placeOrder(buyer, key, { ...wish, paymentMethod }));
     let answer = await ask();
     let open = OPEN;
     let pauseMs = FIRST_PAUSE_MS;
@@ -122,21 +133,22 @@ export async function rush(options: RushOptions): Promise<RushReport> {
       askedAgain++;
       answer = await ask();
     }
-    latencies[answered++] = clock.monotonic() - dueAt;
-    outcomes[answer.outcome]++;
+    ended(answer, dueAt);
     if (answer.orderId !== undefined) options.onAccepted({ id: answer.orderId, ...buyer, time: clock.now() });
   };
-  await openLoop({
-    count: buyers.length,
+  const offered = await openLoop({
+    count: options.buyers,
     ratePerSecond,
+    signal,
     clock,
     fire: (index, dueAt) => {
-      const buyer = buyers[index];
-      if (!buyer || underWay.size >= MAX_UNDER_WAY) {
+      if (underWay.size >= MAX_UNDER_WAY) {
         notSent++;
         return;
       }
-      const running: Promise<void> = order(buyer, index, dueAt).finally(() => underWay.delete(running));
+      const running: Promise<void> = order(sessions.take(), index, dueAt).finally(() =>
+        underWay.delete(running),
+      );
       underWay.add(running);
     },
   });
@@ -146,7 +158,7 @@ export async function rush(options: RushOptions): Promise<RushReport> {
 
   const { accepted, ...rejected } = outcomes;
   return {
-    offered: buyers.length,
+    offered,
     accepted,
     rejected,
     notSent,
@@ -154,26 +166,10 @@ export async function rush(options: RushOptions): Promise<RushReport> {
     failedRequests,
     failures,
     seconds: rounded(seconds),
-    offeredPerSecond: rounded(buyers.length / Math.max(sendingSeconds, 0.001)),
+    offeredPerSecond: rounded(offered / Math.max(sendingSeconds, 0.001)),
     acceptedPerSecond: rounded(accepted / Math.max(seconds, 0.001)),
     latencyMs: quantilesOf(latencies.subarray(0, answered)),
   };
-}
-
-async function openSessions({ client, buyers, clock = systemClock }: RushOptions): Promise<Buyer[]> {
-  const limiter = new Limiter(SESSIONS_AT_ONCE);
-  /** A session costs nothing and belongs to nobody: who gets none asks again, before the rush begins. */
-  const open = async (): Promise<Buyer> => {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await client.openSession();
-      } catch (error) {
-        if (attempt === SESSION_ATTEMPTS) throw error;
-        await sleep(FIRST_PAUSE_MS, undefined, clock);
-      }
-    }
-  };
-  return Promise.all(Array.from({ length: buyers }, () => limiter.run(open)));
 }
 
 /** Spreads the declined payments evenly over the arrivals. */
