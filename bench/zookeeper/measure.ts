@@ -27,7 +27,7 @@ const COUNTS = {
   warmUp: 30_000,
   sequentialGet: 10_000,
   parallelGet: 100_000,
-  createDelete: 10_000,
+  createDelete: 60_000,
   watches: 10_000,
 };
 
