@@ -98,4 +98,26 @@ describe('ring_hash', () => {
     expect(moved.length).toBeGreaterThan(20);
     expect(new Set(moved)).toEqual(new Set(['a']));
   });
+
+  it('leaves one that fails half its calls less room for a hot key than one that is well', async () => {
+    const underWayAtA = async (outcomes: readonly ('overload' | 'success')[]) => {
+      const test = ring();
+      const affinityKey = keys.find(
+        (key) => test.set.pick({ ...REQUEST, affinityKey: key })?.info.key === 'a',
+      );
+      for (let i = 0; i < 500; i++) {
+        test.attempt('a', outcomes[i % outcomes.length] ?? 'success');
+        await test.clock.advance(10);
+      }
+      for (let i = 0; i < 400; i++) {
+        const endpoint = test.set.pick({ ...REQUEST, affinityKey });
+        if (!endpoint) throw new Error('nowhere');
+        test.set.started(endpoint);
+      }
+      return test.get('a').inFlight;
+    };
+    // 1.25 times the average of four; half of the calls failing leaves five eighths of it.
+    expect(await underWayAtA(['success'])).toBeGreaterThan(115);
+    expect(await underWayAtA(['overload', 'success'])).toBeLessThan(95);
+  });
 });

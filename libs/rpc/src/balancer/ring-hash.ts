@@ -61,7 +61,8 @@ class RingHash implements Policy {
     // One draw for the whole walk: an endpoint has many points on the ring, and is passed over at all of them.
     const drawn = this.random();
     const hash = murmur2(Buffer.from(affinityKey));
-    const cold = scrambled(hash);
+    // Where a key lies also says how warm an endpoint must be to get it.
+    const cold = hash / 2 ** 32;
     let at = this.search(hash);
     let first: Endpoint | undefined;
     let spare: Endpoint | undefined;
@@ -92,13 +93,6 @@ class RingHash implements Policy {
     }
     return low === this.hashes.length ? 0 : low;
   }
-}
-
-/** A second hash, by MurmurHash3's finalizer, which tells nothing of the place on the ring; uniform in [0, 1). */
-function scrambled(hash: number): number {
-  let h = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
 }
 
 /** The share of its keys, and of the load that it may have, that an endpoint which fails is left with. */
