@@ -5,6 +5,9 @@ import type { Buyer, OrderAnswer, Wish } from './gateway-client.ts';
 import { rush } from './rush.ts';
 
 const wish = { saleId: 's', sku: 'k', quantity: 1, paymentMethod: 'tok_ok' };
+/** Who asks once, and can pay. */
+const plain = { wish, declineRatio: 0, patienceMs: 0, onAccepted: () => undefined };
+const openSession = async () => ({ buyerId: 'b', token: 't' });
 
 describe('rush', () => {
   it('lets each buyer order once with a key of her own, and sorts the answers', async () => {
@@ -52,7 +55,7 @@ describe('rush', () => {
     const clock = new ManualClock();
     const running = rush({
       client: {
-        openSession: async () => ({ buyerId: 'b', token: 't' }),
+        openSession,
         placeOrder: async (_buyer, key) => {
           keys.push(key);
           return answers[keys.length - 1] ?? { outcome: 'failed' };
@@ -60,10 +63,8 @@ describe('rush', () => {
       },
       buyers: 1,
       ratePerSecond: 1000,
-      wish,
-      declineRatio: 0,
+      ...plain,
       patienceMs: 60_000,
-      onAccepted: () => undefined,
       clock,
     });
     for (let second = 0; second < 20; second++) await clock.advance(1000);
@@ -82,7 +83,7 @@ describe('rush', () => {
       let asked = 0;
       const running = rush({
         client: {
-          openSession: async () => ({ buyerId: 'b', token: 't' }),
+          openSession,
           placeOrder: async () => {
             asked++;
             return { outcome: 'tooManyRequests', retryAfterMs: 1 };
@@ -90,11 +91,9 @@ describe('rush', () => {
         },
         buyers: 1,
         ratePerSecond: 1000,
-        wish,
-        declineRatio: 0,
+        ...plain,
         patienceMs: 60_000,
         comeBackMs,
-        onAccepted: () => undefined,
         clock,
       });
       for (let second = 0; second < 70; second++) await clock.advance(1000);
@@ -122,10 +121,7 @@ describe('rush', () => {
       buyers: 2,
       ahead: 1,
       ratePerSecond: 1,
-      wish,
-      declineRatio: 0,
-      patienceMs: 0,
-      onAccepted: () => undefined,
+      ...plain,
       clock,
     });
     for (let second = 0; second < 20; second++) await clock.advance(1000);
@@ -144,17 +140,14 @@ describe('rush', () => {
     let answer: (() => void) | undefined;
     const running = rush({
       client: {
-        openSession: async () => ({ buyerId: 'b', token: 't' }),
+        openSession,
         placeOrder: () =>
           new Promise((resolve) => (answer = () => resolve({ outcome: 'accepted', orderId: 'ord_1' }))),
       },
       buyers: 1000,
       ratePerSecond: 1,
-      wish,
-      declineRatio: 0,
-      patienceMs: 0,
+      ...plain,
       signal: end.signal,
-      onAccepted: () => undefined,
       clock,
     });
     await clock.advance(10);
@@ -178,11 +171,8 @@ describe('rush', () => {
       },
       buyers: 1000,
       ratePerSecond: 1000,
-      wish,
-      declineRatio: 0,
-      patienceMs: 0,
+      ...plain,
       signal: end.signal,
-      onAccepted: () => undefined,
     });
     await expect(running).rejects.toBe(reason);
     expect(placeOrder).not.toHaveBeenCalled();

@@ -17,8 +17,8 @@ const ATTEMPTS = 10;
 const PAUSE_MS = 500;
 
 /**
- * Buyers, logged in well before it is their turn, so that an order never waits for its session; not all at once, so that a
- * rush of a million needs no more memory than one of thousands, and begins as soon.
+ * Buyers, logged in well before it is their turn, so that an order does not wait for its session; not all of them beforehand, so
+ * that a long rush begins as soon as a short one, and holds no more sessions at once.
  */
 export class Sessions {
   private readonly limiter = new Limiter(AT_ONCE);
